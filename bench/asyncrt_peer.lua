@@ -1,0 +1,113 @@
+-- asyncrt through its public API alone.
+package.path = (arg[0]:match("^.*/") or "./") .. "?.lua;" .. package.path
+local measure = require "measure"
+local limits = require "limits"
+local async = measure.need "asyncrt"
+
+local spawn, yield, sleep, random = async.spawn, async.yield, async.sleep, math.random
+local work = {}
+
+local function yields(times)
+  local step = yield
+  for _ = 1, times do step() end
+end
+
+function work.switch(report)
+  local n = 2000000
+  async.run(function()
+    report("switch1", measure.ns(n, function() yields(n) end))
+    collectgarbage()
+    local start
+    async.scope(function()
+      for _ = 1, 1000 do spawn(yields, n // 1000) end
+      start = limits.now()
+    end)
+    report("switch1000", (limits.now() - start) / n * 1e9)
+  end)
+end
+
+local function nothing() end
+local function one() return 1 end
+
+-- The yield lets the children run: one turn of the parent is part of each batch.
+function work.spawn(report, size)
+  local n = size(1000000)
+  async.run(function()
+    report("spawn1", measure.ns(n, function()
+      for _ = 1, n do
+        spawn(nothing)
+        yield()
+      end
+    end))
+    report("spawn1000", measure.ns(n, function()
+      for _ = 1, n // 1000 do
+        for _ = 1, 1000 do spawn(nothing) end
+        yield()
+      end
+    end))
+    local sum = 0
+    report("await", measure.ns(n, function()
+      for _ = 1, n do sum = sum + spawn(one):await() end
+    end))
+    assert(sum == n, "lost results")
+  end)
+end
+
+function work.sleepers(report, size)
+  local n, ended = size(1000000), 0
+  local function nap()
+    sleep(random())
+    ended = ended + 1
+  end
+  async.run(function()
+    report("sleepers", measure.cpu_ns(n, function()
+      async.scope(function()
+        for _ = 1, n do spawn(nap) end
+      end)
+    end))
+  end)
+  assert(ended == n, "lost sleepers")
+end
+
+-- Leaves n tasks asleep for at least so many seconds.
+local function lay_to_sleep(n, seconds, spread)
+  local parked = 0
+  local function lie()
+    parked = parked + 1
+    sleep(seconds + random(0, spread))
+  end
+  for _ = 1, n do spawn(lie) end
+  while parked < n do yield() end
+end
+
+function work.timeout(report, size)
+  local n, timeout = size(1000000), async.timeout
+  async.run(function()
+    async.scope(function(scope)
+      lay_to_sleep(10000, 20, 3600)
+      report("timeout", measure.ns(n, function()
+        for _ = 1, n do timeout(10, nothing) end
+      end))
+      report("timeout_yield", measure.ns(n, function()
+        for _ = 1, n do timeout(10, yield) end
+      end))
+      scope:cancel()
+    end)
+  end)
+end
+
+function work.memory(report, size)
+  local n = size(100000)
+  async.run(function()
+    async.scope(function(scope)
+      report("memory", (measure.rss(n, function() lay_to_sleep(n, 3600, 0) end)))
+      scope:cancel()
+    end)
+  end)
+end
+
+function work.startup(report, size)
+  report("startup", measure.start_ms(size(30000) // 1000, 'require "asyncrt"'))
+end
+
+measure.main(work)

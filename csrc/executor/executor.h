@@ -1,0 +1,70 @@
+/* Executor: who runs next. Tasks woken by timers and I/O go before those woken by other tasks; each group is
+** first in, first out. With a seed, what has no promised order is shuffled instead. */
+#ifndef ART_EXECUTOR_EXECUTOR_H
+#define ART_EXECUTOR_EXECUTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "executor/task.h"
+
+struct art_inbox;
+
+#define ART_TURN_POLLS 61   /* polls between two looks at the drivers */
+#define ART_POLL_BUDGET 128 /* operations that complete at once before a poll should yield */
+#define ART_LANES 4         /* shuffling queues of a seeded executor */
+
+struct art_queue {
+  struct art_task *first, *last;
+};
+
+enum art_phase { ART_PHASE_TASKS, ART_PHASE_IO, ART_PHASE_TIMERS };
+
+struct art_executor {
+  struct art_queue woken;    /* by timers and I/O */
+  struct art_queue ready;    /* by other tasks; with a seed: not polled yet */
+  struct art_queue deferred; /* yielded in this tick */
+  struct art_task *running;
+  struct art_inbox *inbox;
+  const struct art_allocator *allocator;
+  unsigned queued; /* tasks in woken, ready and the lanes */
+  unsigned deferred_count;
+  unsigned live;        /* tasks that have not ended */
+  unsigned budget;      /* operations left to the running poll */
+  enum art_phase phase; /* on whose behalf wakes come in */
+  bool ticking;         /* a host drives: yields last until the next tick */
+  bool exposed;         /* a host waits on the descriptor: the next push must notify it */
+  bool seeded;
+  uint64_t random;
+  const uint64_t *firing_ns;     /* in the timers' phase: the deadline that fires now, */
+  uint64_t group_ns;             /* the deadline that the last woken task belongs to, */
+  struct art_task *group_before; /* and the last woken task of an earlier one */
+  struct art_queue lane[ART_LANES];
+};
+
+void art_executor_init(struct art_executor *ex, const struct art_allocator *a,
+                       struct art_inbox *inbox);
+void art_executor_seed(struct art_executor *ex, uint64_t seed);
+
+/* Polls at most max_polls tasks woken by drivers and as many ready ones, until until_ns (monotonic; ART_NEVER: no
+** clock is read), at least one. The number of polls. */
+unsigned art_executor_run(struct art_executor *ex, unsigned max_polls, uint64_t until_ns);
+
+/* What yielded since the last call becomes ready. */
+void art_executor_undefer(struct art_executor *ex);
+
+/* xorshift64*; for every choice that a seed decides. */
+uint64_t art_executor_random(struct art_executor *ex);
+
+static inline bool art_executor_ready(const struct art_executor *ex) {
+  return ex->queued > 0;
+}
+
+/* One operation that completed at once. False: the budget is spent, the caller should wake itself and park. */
+static inline bool art_executor_spend(struct art_executor *ex) {
+  if (ex->budget == 0) return false;
+  ex->budget--;
+  return true;
+}
+
+#endif

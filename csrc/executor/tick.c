@@ -1,0 +1,112 @@
+/* Ticks: a runtime whose turns a host's own loop gives out. */
+#include <errno.h>
+#include <stdint.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "executor/runtime.h"
+#include "executor/turn.h"
+
+uint64_t art_runtime_next_ns(const struct art_runtime *rt) {
+  struct art_runtime *r = (struct art_runtime *)(uintptr_t)rt; /* fills the wheels' caches */
+  if (art_runtime_ready(rt) > 0) return 0;
+  uint64_t next = ART_NEVER;
+  if (rt->wheel.count > 0) {
+    uint64_t at = art_wheel_next(&r->wheel), now = art_runtime_now_ns(rt);
+    next = at > now ? at - now : 0;
+  }
+  if (rt->outer_wheel.count > 0) {
+    uint64_t at = art_wheel_next(&r->outer_wheel), now = art_runtime_outer_now_ns(rt);
+    uint64_t outer = at > now ? at - now : 0;
+    if (outer < next) next = outer;
+  }
+  return next;
+}
+
+/* The descriptor must be readable from the moment on at which a tick would find something. */
+static void expose(struct art_runtime *rt) {
+  if (rt->timer_fd < 0) return;
+  uint64_t next_ns = art_runtime_next_ns(rt);
+  struct itimerspec when = {.it_interval = {0, 0}};
+  if (next_ns != ART_NEVER && next_ns > 0 && rt->clock.kind == ART_CLOCK_REAL) {
+    when.it_value.tv_sec = (time_t)(next_ns / 1000000000u);
+    when.it_value.tv_nsec = (long)(next_ns % 1000000000u);
+  }
+  timerfd_settime(rt->timer_fd, 0, &when, NULL);
+  rt->executor.exposed = true;
+  if (next_ns == 0 || !art_inbox_sleep(rt->inbox)) art_inbox_notify(rt->inbox);
+}
+
+int art_runtime_fd(struct art_runtime *rt) {
+  if (rt->reactor.fd < 0) return -ENOTSUP;
+  if (rt->timer_fd >= 0) return rt->reactor.fd;
+  int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (fd < 0) return -errno;
+  int err = art_reactor_watch(&rt->reactor, fd);
+  if (err < 0) {
+    close(fd);
+    return err;
+  }
+  rt->timer_fd = fd;
+  if (!rt->entered) expose(rt);
+  return rt->reactor.fd;
+}
+
+static uint64_t until(uint64_t budget_ns) {
+  uint64_t now = art_monotonic_ns();
+  return budget_ns >= ART_NEVER - now ? ART_NEVER : now + budget_ns;
+}
+
+/* Runs until nothing is ready or the time is up. */
+static void run_ready(struct art_runtime *rt, uint64_t until_ns) {
+  for (;;) {
+    art_runtime_poll_drivers(rt);
+    if (!art_executor_ready(&rt->executor)) return;
+    art_executor_run(&rt->executor, ART_TURN_POLLS, until_ns);
+    if (until_ns != ART_NEVER && art_monotonic_ns() >= until_ns) return;
+  }
+}
+
+int art_runtime_tick(struct art_runtime *rt, uint64_t budget_ns) {
+  int err = art_runtime_enter(rt);
+  if (err < 0) return err;
+  uint64_t until_ns = until(budget_ns);
+  rt->executor.ticking = true;
+  art_executor_undefer(&rt->executor);
+  if (rt->timer_fd >= 0) art_runtime_wait_io(rt, 0); /* takes the notify back */
+  if (!art_executor_ready(&rt->executor)) art_runtime_jump(rt);
+  run_ready(rt, until_ns);
+  rt->executor.ticking = false;
+  art_runtime_leave(rt);
+  expose(rt);
+  return (int)art_runtime_ready(rt);
+}
+
+/* One stop of the manual clock: who yielded at the last one goes on, once. */
+static void run_stop(struct art_runtime *rt, uint64_t until_ns) {
+  art_executor_undefer(&rt->executor);
+  run_ready(rt, until_ns);
+}
+
+/* From deadline to deadline, so that every task sees the time at which it was due. */
+static void advance_to(struct art_runtime *rt, uint64_t end_ns, uint64_t until_ns) {
+  run_stop(rt, until_ns);
+  while (rt->wheel.count > 0 && art_wheel_next(&rt->wheel) <= end_ns) {
+    art_clock_set(&rt->clock, art_wheel_next(&rt->wheel));
+    run_stop(rt, until_ns);
+  }
+  art_clock_set(&rt->clock, end_ns);
+}
+
+int art_runtime_advance(struct art_runtime *rt, uint64_t dt_ns, uint64_t budget_ns) {
+  if (rt->clock.kind != ART_CLOCK_MANUAL) return -EINVAL;
+  int err = art_runtime_enter(rt);
+  if (err < 0) return err;
+  uint64_t now = art_runtime_now_ns(rt);
+  rt->executor.ticking = true;
+  advance_to(rt, dt_ns >= ART_NEVER - now ? ART_NEVER - 1 : now + dt_ns, until(budget_ns));
+  rt->executor.ticking = false;
+  art_runtime_leave(rt);
+  expose(rt);
+  return (int)art_runtime_ready(rt);
+}

@@ -1,0 +1,19 @@
+/* The parts of a turn that ticks share with it. All with the runtime entered. */
+#ifndef ART_EXECUTOR_TURN_H
+#define ART_EXECUTOR_TURN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct art_runtime;
+
+/* Waits in the reactor; what completes is woken on behalf of I/O. As art_reactor_wait. */
+int art_runtime_wait_io(struct art_runtime *rt, uint64_t timeout_ns);
+
+/* A look at everything that may have become ready, without waiting. */
+void art_runtime_poll_drivers(struct art_runtime *rt);
+
+/* Virtual clock with nothing ready: to the next deadline. False: there is none, or something holds the clock. */
+bool art_runtime_jump(struct art_runtime *rt);
+
+#endif

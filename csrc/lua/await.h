@@ -1,0 +1,17 @@
+/* Tasks as handles. */
+#ifndef ART_LUA_AWAIT_H
+#define ART_LUA_AWAIT_H
+
+#include <lauxlib.h>
+#include <stdbool.h>
+
+struct art_lua_task;
+
+extern const luaL_Reg art_task_methods[];
+extern const luaL_Reg art_task_metamethods[];
+extern const luaL_Reg art_supervised_metamethods[]; /* of supervised tasks, besides */
+
+/* Does the task wait for the end of another, parking.in.task? */
+bool art_waits_for_task(const struct art_lua_task *t);
+
+#endif

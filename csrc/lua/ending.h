@@ -1,0 +1,33 @@
+/* How scopes end: what the body's end means, and which of several errors comes out. The same for scopes, blocks,
+** timeouts, shields and task bodies. */
+#ifndef ART_LUA_ENDING_H
+#define ART_LUA_ENDING_H
+
+#include <lua.h>
+#include <stdbool.h>
+
+struct art_lua_task;
+struct art_scope;
+
+/* The body has ended; with an error (on top) unless 'ok'. A failure cancels the children. */
+void art_body_ended(lua_State *L, struct art_scope *s, bool ok);
+
+/* [-0, +(0|1), m] All children have ended. True: the scope raises, and pushes what. The body's error is at 'error' if
+** it ended with one. What loses is added to the winner's list of suppressed errors, or goes to on_error. */
+bool art_scope_failed(lua_State *L, struct art_scope *s, int error);
+
+/* [-2, +0, m] Error and task (or nil) on top: for on_error, after this turn. */
+void art_report(lua_State *L);
+
+/* Scopes that 't' left open inside 's' (NULL: inside the task): cancels them. False while their children run; else they
+** are ended. A block without <close> is reported. */
+bool art_close_leftovers(lua_State *L, struct art_lua_task *t, struct art_scope *s);
+
+/* [-0, +0, -] The children are done: ends the scope and its handle. The anchor table is at 'anchors'; works without
+** upvalue. */
+void art_end_scope(lua_State *L, struct art_scope *s, int anchors);
+
+/* [-0, +0, -] There was no memory to end properly: ends what scopes the task has without, failures go to on_error. */
+void art_abandon_scopes(lua_State *L, struct art_lua_task *t, int anchors);
+
+#endif

@@ -1,0 +1,72 @@
+#include "lua/host.h"
+
+#include "lua/args.h"
+#include "lua/errno.h"
+#include "lua/loop.h"
+#include "lua/state.h"
+
+static struct art_lua_runtime *open_runtime(lua_State *L, const char *function) {
+  struct art_lua_runtime *rt = art_to_runtime(L, 1, function);
+  if (rt->core == NULL) luaL_error(L, "'%s' on a closed runtime", function);
+  return rt;
+}
+
+static uint64_t budget(lua_State *L, int arg, const char *function) {
+  return lua_isnoneornil(L, arg) ? ART_NEVER : art_check_seconds(L, arg, function);
+}
+
+/* Seconds until the next timer, nil if there is none; how many tasks are ready. */
+static int push_due(lua_State *L, struct art_lua_runtime *rt) {
+  uint64_t next_ns = art_runtime_next_ns(rt->core);
+  if (next_ns == ART_NEVER)
+    lua_pushnil(L);
+  else
+    lua_pushnumber(L, (lua_Number)next_ns / 1e9);
+  lua_pushinteger(L, art_runtime_ready(rt->core));
+  return 2;
+}
+
+/* The core drives itself here, so its own bar against nested loops takes the place of the one that we hold. */
+static int tick(lua_State *L) {
+  struct art_lua_runtime *rt = art_to_runtime(L, 1, "tick");
+  uint64_t budget_ns = budget(L, 2, "tick");
+  art_loop_enter(L, rt, 1, "tick");
+  art_runtime_leave(rt->core);
+  art_runtime_tick(rt->core, budget_ns);
+  art_loop_report(rt);
+  art_loop_leave(L, rt);
+  return push_due(L, rt);
+}
+
+static int advance(lua_State *L) {
+  struct art_lua_runtime *rt = open_runtime(L, "advance");
+  uint64_t dt_ns = art_check_seconds(L, 2, "advance");
+  uint64_t budget_ns = budget(L, 3, "advance");
+  if (rt->core->clock.kind != ART_CLOCK_MANUAL)
+    return luaL_error(L, "'advance' on a runtime whose clock is not manual");
+  art_loop_enter(L, rt, 1, "advance");
+  art_runtime_leave(rt->core);
+  art_runtime_advance(rt->core, dt_ns, budget_ns);
+  art_loop_report(rt);
+  art_loop_leave(L, rt);
+  return push_due(L, rt);
+}
+
+static int runtime_fileno(lua_State *L) {
+  struct art_lua_runtime *rt = open_runtime(L, "fileno");
+  int fd = art_runtime_fd(rt->core);
+  if (fd >= 0) {
+    lua_pushinteger(L, fd);
+    return 1;
+  }
+  return art_push_failure(L, -fd, "fileno");
+}
+
+static int now(lua_State *L) {
+  struct art_lua_runtime *rt = open_runtime(L, "now");
+  lua_pushnumber(L, (lua_Number)art_runtime_now_ns(rt->core) / 1e9);
+  return 1;
+}
+
+const luaL_Reg art_host_methods[] = {
+    {"tick", tick}, {"advance", advance}, {"fileno", runtime_fileno}, {"now", now}, {NULL, NULL}};

@@ -1,0 +1,10 @@
+/* What the Lua layer needs to tell about tasks and errors. */
+#ifndef ART_LUA_INSPECT_H
+#define ART_LUA_INSPECT_H
+
+#include <lauxlib.h>
+
+extern const luaL_Reg
+    art_inspect_functions[]; /* live, story, hooks, new_error, errors, parent, spawn_site */
+
+#endif

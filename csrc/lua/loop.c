@@ -1,0 +1,158 @@
+#include "lua/loop.h"
+
+#include <errno.h>
+
+#include "lua/anchors.h"
+#include "lua/ending.h"
+#include "lua/error.h"
+#include "lua/scope.h"
+#include "lua/task.h"
+
+#if LUA_VERSION_NUM >= 505
+#define ART_RESET_THREAD(co, from) lua_closethread(co, from)
+#else
+#define ART_RESET_THREAD(co, from) lua_resetthread(co)
+#endif
+
+void art_loop_enter(lua_State *L, struct art_lua_runtime *rt, int index, const char *function) {
+  luaL_checkstack(L, 32, NULL);
+  if (rt->core == NULL) luaL_error(L, "'%s' on a closed runtime", function);
+  if (rt->state->active != NULL)
+    luaL_error(L, "'%s' called from inside a task or callback of a running runtime", function);
+  int err = art_runtime_enter(rt->core);
+  if (err == -ECHILD) luaL_error(L, "'%s' on a forked runtime", function);
+  if (err < 0) luaL_error(L, "'%s' on a runtime that runs already", function);
+  lua_getiuservalue(L, index, ART_RUNTIME_ANCHORS);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, lua_upvalueindex(1), ART_ANCHORS);
+  rt->anchors = lua_gettop(L);
+  art_push_value(L, ART_HANDLER);
+  art_push_value(L, ART_BODY);
+  rt->host = L;
+  rt->runtime = index;
+  rt->state->active = rt;
+}
+
+void art_loop_leave(lua_State *L, struct art_lua_runtime *rt) {
+  art_runtime_leave(rt->core);
+  rt->state->active = NULL;
+  rt->host = NULL;
+  lua_pushnil(L);
+  lua_setiuservalue(L, lua_upvalueindex(1), ART_ANCHORS);
+  lua_settop(L, rt->anchors - 1);
+}
+
+/* [-2, +0, -] Error and task on top. If on_error itself fails, both errors go to stderr. */
+static void call_on_error(struct art_lua_runtime *rt) {
+  lua_State *L = rt->host;
+  if (lua_getiuservalue(L, rt->runtime, ART_RUNTIME_ON_ERROR) == LUA_TNIL) {
+    lua_pop(L, 1);
+    art_push_value(L, ART_HOOKS);
+    lua_pushliteral(L, "report");
+    lua_rawget(L, -2);
+    lua_remove(L, -2);
+  }
+  lua_pushvalue(L, -3);
+  lua_pushvalue(L, -3);
+  if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+    const char *original = lua_tostring(L, -3), *second = lua_tostring(L, -1);
+    lua_writestringerror("asyncrt: error in on_error: %s\n", second == NULL ? "?" : second);
+    lua_writestringerror("asyncrt: while it was told of: %s\n", original == NULL ? "?" : original);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 2);
+}
+
+static void report_tasks(struct art_lua_runtime *rt) {
+  lua_State *L = rt->host;
+  struct art_list *n;
+  while ((n = art_list_pop(&rt->reports)) != NULL) {
+    struct art_lua_task *t = ART_CONTAINER(n, struct art_lua_task, sibling);
+    lua_rawgeti(L, rt->anchors, t->cancel.slot);
+    lua_getiuservalue(L, -1, ART_TASK_VALUE);
+    lua_insert(L, -2);
+    t->flags = (uint16_t)((t->flags & ~ART_HELD) | ART_OBSERVED);
+    art_let_go(L, t, rt->anchors);
+    call_on_error(rt);
+  }
+}
+
+static void report_values(struct art_lua_runtime *rt) {
+  lua_State *L = rt->host;
+  art_push_value(L, ART_REPORTS);
+  int list = lua_gettop(L);
+  for (lua_Integer i = 1; lua_rawgeti(L, list, i) != LUA_TNIL; i += 2) {
+    lua_rawgeti(L, list, i + 1);
+    for (lua_Integer j = i; j <= i + 1; j++) {
+      lua_pushnil(L);
+      lua_rawseti(L, list, j);
+    }
+    call_on_error(rt);
+  }
+  lua_settop(L, list - 1);
+}
+
+void art_loop_report(struct art_lua_runtime *rt) {
+  if (!art_list_empty(&rt->reports)) report_tasks(rt);
+  if (!rt->state->reported) return;
+  rt->state->reported = false;
+  report_values(rt);
+}
+
+int art_loop_turn(struct art_lua_runtime *rt) {
+  int turn = art_runtime_turn(rt->core);
+  art_loop_report(rt);
+  return turn;
+}
+
+/* --- by force ----------------------------------------------------------------------------------------------- */
+
+/* Protected: the error that on_error gets for the task whose handle is at 1. */
+int art_note_killed(lua_State *L) {
+  struct art_lua_task *t = lua_touserdata(L, 1);
+  art_push_error(L, "cancelled", "a task that did not end was killed");
+  lua_pushvalue(L, 1);
+  lua_setfield(L, -2, "task");
+  lua_setiuservalue(L, 1, ART_TASK_VALUE);
+  t->nvalues = 1;
+  return 0;
+}
+
+static void kill_task(struct art_lua_runtime *rt, struct art_lua_task *t) {
+  lua_State *L = rt->host;
+  if (t->wait != NULL && t->wait->abort != NULL && t->core.state == ART_TASK_PARKED)
+    t->wait->abort(t);
+  if (t->co != NULL) {
+    ART_RESET_THREAD(t->co, L);
+    art_unanchor(L, rt, rt->anchors, t->thread_slot);
+    rt->threads--;
+    t->co = NULL;
+  }
+  art_push_value(L, ART_NOTE_KILLED);
+  lua_rawgeti(L, rt->anchors, t->cancel.slot);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
+  art_abandon_scopes(L, t, rt->anchors);
+  art_end_task(t, ART_CANCELLED);
+  art_task_end(&t->core);
+  t->flags |= ART_HELD;
+  art_list_push(&rt->reports, &t->sibling);
+}
+
+/* The scope that has no scopes of its own inside, found without a stack. */
+static struct art_scope *innermost(struct art_scope *s) {
+  while (!art_list_empty(&s->scopes)) s = ART_CONTAINER(s->scopes.prev, struct art_scope, node);
+  return s;
+}
+
+void art_loop_kill(struct art_lua_runtime *rt, struct art_scope *top) {
+  for (;;) {
+    struct art_scope *s = innermost(top);
+    struct art_list *n = art_list_first(&s->children);
+    if (n != NULL)
+      kill_task(rt, ART_CONTAINER(n, struct art_lua_task, sibling));
+    else if (s != top)
+      art_end_scope(rt->host, s, rt->anchors);
+    else
+      return;
+  }
+}

@@ -1,0 +1,28 @@
+/* The loop: how a host drives a runtime. Between enter and leave Lua is entered protected only: nothing raises. */
+#ifndef ART_LUA_LOOP_H
+#define ART_LUA_LOOP_H
+
+#include <lua.h>
+
+#include "lua/state.h"
+
+/* [-0, +3, m] The loop of 'rt', whose userdata is at 'index', is this coroutine's from now on. Raises if it is closed,
+** forked or running, or if another one runs on this state. */
+void art_loop_enter(lua_State *L, struct art_lua_runtime *rt, int index, const char *function);
+
+/* Stack as it was before art_loop_enter. */
+void art_loop_leave(lua_State *L, struct art_lua_runtime *rt);
+
+/* Hands what nobody has taken to on_error. */
+void art_loop_report(struct art_lua_runtime *rt);
+
+/* One turn and its reports. An enum art_turn or -EINTR. */
+int art_loop_turn(struct art_lua_runtime *rt);
+
+/* Ends by force every task that belongs to 's' or below it, deepest first; on_error learns of each. */
+void art_loop_kill(struct art_lua_runtime *rt, struct art_scope *s);
+
+/* For the uservalue of that name. */
+int art_note_killed(lua_State *L);
+
+#endif

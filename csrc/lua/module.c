@@ -1,0 +1,133 @@
+/* asyncrt.core: what the Lua layer is made of. */
+#include <string.h>
+
+#include "lua/asyncrt_lua.h"
+#include "lua/await.h"
+#include "lua/body.h"
+#include "lua/boundary.h"
+#include "lua/error.h"
+#include "lua/future.h"
+#include "lua/host.h"
+#include "lua/inspect.h"
+#include "lua/locals.h"
+#include "lua/loop.h"
+#include "lua/nursery.h"
+#include "lua/run.h"
+#include "lua/runtime.h"
+#include "lua/scope.h"
+#include "lua/spawn.h"
+#include "lua/task.h"
+#include "lua/time.h"
+#include "lua/trace.h"
+#include "lua/waker.h"
+
+#if LUA_VERSION_NUM < 504 || (LUA_VERSION_NUM == 504 && LUA_VERSION_RELEASE_NUM < 50403)
+#error "asyncrt needs Lua 5.4.3 or later: older ones cannot suspend in __close"
+#endif
+
+enum { STATE = 1 }; /* on the stack of luaopen: upvalue 1 of everything */
+
+#define MAX_LISTS 4
+
+static void set_functions(lua_State *L, const luaL_Reg *functions) {
+  lua_pushvalue(L, STATE);
+  luaL_setfuncs(L, functions, 1);
+}
+
+/* [-0, +1, m] A metatable whose __index is a plain table of methods. 'name' registers it; lists end with NULL. */
+static void new_type(lua_State *L, const char *name, const luaL_Reg *const *methods,
+                     const luaL_Reg *const *metamethods) {
+  if (luaL_newmetatable(L, name) == 0) lua_pop(L, 1), luaL_getmetatable(L, name);
+  for (; *metamethods != NULL; metamethods++) set_functions(L, *metamethods);
+  lua_newtable(L);
+  for (; *methods != NULL; methods++) set_functions(L, *methods);
+  lua_setfield(L, -2, "__index");
+}
+
+#define LIST(...) ((const luaL_Reg *const[]){__VA_ARGS__, NULL})
+#define NOTHING ((const luaL_Reg *const[]){NULL})
+
+/* [-1, +0, -] */
+static void set_value(lua_State *L, enum art_lua_value v) {
+  lua_setiuservalue(L, STATE, v);
+}
+
+static void set_closure(lua_State *L, enum art_lua_value v, lua_CFunction f) {
+  lua_pushvalue(L, STATE);
+  lua_pushcclosure(L, f, 1);
+  set_value(L, v);
+}
+
+static void set_weak_table(lua_State *L, enum art_lua_value v) {
+  lua_newtable(L);
+  lua_createtable(L, 0, 2);
+  lua_pushliteral(L, "k");
+  lua_setfield(L, -2, "__mode");
+  if (v == ART_LOCALS) { /* the metatable of the tables that scripts see lives beside it */
+    lua_newtable(L);
+    set_functions(L, art_locals_metamethods);
+    lua_setfield(L, -2, "proxy");
+  }
+  lua_setmetatable(L, -2);
+  set_value(L, v);
+}
+
+/* Supervised tasks are of the same type for scripts, but have a finaliser. */
+static void open_tasks(lua_State *L) {
+  new_type(L, ART_TASK_NAME, LIST(art_task_methods), LIST(art_task_metamethods));
+  lua_createtable(L, 0, 6);
+  lua_pushliteral(L, ART_TASK_NAME);
+  lua_setfield(L, -2, "__name");
+  set_functions(L, art_task_metamethods);
+  set_functions(L, art_supervised_metamethods);
+  lua_getfield(L, -2, "__index");
+  lua_setfield(L, -2, "__index");
+  set_value(L, ART_SUPERVISED_META);
+  set_value(L, ART_TASK_META);
+}
+
+static void open_types(lua_State *L) {
+  open_tasks(L);
+  new_type(L, ART_SCOPE_NAME, LIST(art_scope_methods, art_scope_spawn_methods),
+           LIST(art_scope_metamethods));
+  set_value(L, ART_SCOPE_META);
+  new_type(L, ART_RUNTIME_NAME,
+           LIST(art_runtime_methods, art_run_methods, art_host_methods, art_runtime_spawn_methods),
+           LIST(art_runtime_metamethods));
+  new_type(L, art_waker_name, LIST(art_waker_methods), LIST(art_waker_metamethods));
+  new_type(L, art_future_name, LIST(art_future_methods), LIST(art_future_metamethods));
+  lua_pop(L, 3);
+  art_new_error_meta(L, STATE);
+  set_value(L, ART_ERROR_META);
+}
+
+static void open_state(lua_State *L) {
+  static const enum art_lua_value weak[] = {ART_TRACES, ART_NAMES, ART_WAKERS, ART_LOCALS};
+  struct art_lua *state = lua_newuserdatauv(L, sizeof *state, ART_LUA_VALUES);
+  memset(state, 0, sizeof *state);
+  lua_replace(L, STATE);
+  for (unsigned i = 0; i < sizeof weak / sizeof *weak; i++) set_weak_table(L, weak[i]);
+  for (int v = ART_HOOKS; v <= ART_REPORTS; v++) {
+    lua_newtable(L);
+    set_value(L, (enum art_lua_value)v);
+  }
+  set_closure(L, ART_HANDLER, art_trace_handler);
+  set_closure(L, ART_BODY, art_body);
+  set_closure(L, ART_NOTE_KILLED, art_note_killed);
+  set_closure(L, ART_SPAWN_MAIN, art_spawn_main);
+}
+
+int luaopen_asyncrt_core(lua_State *L) {
+  static const luaL_Reg *const functions[] = {
+      art_run_functions,   art_runtime_functions,  art_spawn_functions,
+      art_scope_functions, art_boundary_functions, art_time_functions,
+      art_waker_functions, art_future_functions,   art_inspect_functions};
+  luaL_checkversion(L);
+  lua_settop(L, STATE);
+  open_state(L);
+  open_types(L);
+  lua_newtable(L);
+  for (unsigned i = 0; i < sizeof functions / sizeof *functions; i++)
+    set_functions(L, functions[i]);
+  return 1;
+}

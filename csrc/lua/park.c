@@ -1,0 +1,205 @@
+#include "lua/park.h"
+
+#include "lua/anchors.h"
+#include "lua/ending.h"
+#include "lua/error.h"
+#include "lua/scope.h"
+
+#define MAX_IDLE 4096 /* coroutines kept after a burst: about 4 MB */
+
+enum { HANDLER = 1, BODY }; /* the bottom of every coroutine's stack, for life */
+
+static const struct art_wait yield_wait = {.what = "yield"};
+static const struct art_wait children_wait = {.what = "its children"};
+
+int art_park(lua_State *L, struct art_lua_task *t, const struct art_wait *wait, lua_KFunction k,
+             lua_KContext ctx) {
+  t->wait = wait;
+  return lua_yieldk(L, 0, ctx, k);
+}
+
+bool art_take_abort(struct art_lua_task *t) {
+  bool aborted = (t->flags & ART_ABORTED) != 0;
+  t->flags &= (uint16_t)~ART_ABORTED;
+  return aborted;
+}
+
+int art_yield(lua_State *L, struct art_lua_task *t, lua_KFunction k, lua_KContext ctx) {
+  t->core.yielded = true;
+  art_task_wake(&t->core);
+  return art_park(L, t, &yield_wait, k, ctx);
+}
+
+int art_park_for_children(lua_State *L, struct art_lua_task *t, lua_KFunction k, lua_KContext ctx) {
+  return art_park(L, t, &children_wait, k, ctx);
+}
+
+/* Protected: runtime, anchors, handler, body in; a new coroutine among the idle ones. */
+static int new_thread(lua_State *L) {
+  struct art_lua_runtime *rt = lua_touserdata(L, 1);
+  if (rt->threads == rt->threads_room) {
+    uint32_t room = rt->threads_room == 0 ? 16 : rt->threads_room * 2;
+    struct art_thread *idle = art_resize(&rt->core->allocator, rt->idle,
+                                         rt->threads_room * sizeof *idle, room * sizeof *idle);
+    if (idle == NULL) return art_no_memory(L);
+    rt->idle = idle;
+    rt->threads_room = room;
+  }
+  lua_State *co = lua_newthread(L);
+  lua_pushvalue(L, 3);
+  lua_pushvalue(L, 4);
+  lua_xmove(L, co, 2);
+  uint32_t slot = art_anchor(L, rt, 2);
+  rt->threads++;
+  rt->idle[rt->idle_count++] = (struct art_thread){co, slot};
+  return 0;
+}
+
+/* Makes sure that a coroutine is idle. On failure the error is on top of the host's stack. */
+static bool have_thread(struct art_lua_runtime *rt) {
+  lua_State *L = rt->host;
+  if (rt->idle_count > 0) return true;
+  lua_pushcfunction(L, new_thread);
+  lua_pushlightuserdata(L, rt);
+  lua_pushvalue(L, rt->anchors);
+  lua_pushvalue(L, rt->anchors + 1);
+  lua_pushvalue(L, rt->anchors + 2);
+  return lua_pcall(L, 4, 0, 0) == LUA_OK;
+}
+
+static void drop_thread(struct art_lua_runtime *rt, uint32_t slot) {
+  art_unanchor(rt->host, rt, rt->anchors, slot);
+  rt->threads--;
+}
+
+static void recycle_thread(struct art_lua_task *t) {
+  struct art_lua_runtime *rt = t->rt;
+  lua_State *co = t->co;
+  t->co = NULL;
+  if (rt->idle_count >= MAX_IDLE) {
+    drop_thread(rt, t->thread_slot);
+    return;
+  }
+  lua_settop(co, BODY);
+  rt->idle[rt->idle_count++] = (struct art_thread){co, t->thread_slot};
+}
+
+/* Pushes what the trampoline gets: handler, handle, function, arguments. The number of them; 0: no memory. */
+static int load(struct art_lua_task *t, lua_State *L, lua_State *co) {
+  int n = t->nvalues;
+  if (!lua_checkstack(co, n + 4) || !lua_checkstack(L, n + 2)) return 0;
+  lua_pushvalue(co, BODY);
+  lua_pushvalue(co, HANDLER);
+  lua_rawgeti(L, t->rt->anchors, t->cancel.slot);
+  int handle = lua_gettop(L);
+  lua_getiuservalue(L, handle, ART_TASK_VALUE);
+  lua_pushnil(L);
+  lua_setiuservalue(L, handle, ART_TASK_VALUE);
+  for (int i = 0; i < n; i++) {
+    lua_getiuservalue(L, handle, ART_TASK_MORE + i);
+    lua_pushnil(L);
+    lua_setiuservalue(L, handle, ART_TASK_MORE + i);
+  }
+  lua_xmove(L, co, n + 2);
+  return n + 3;
+}
+
+/* Gives the task its coroutine. The number of arguments for its first resume; 0: the error is on the host's stack. */
+static int start(struct art_lua_task *t) {
+  struct art_lua_runtime *rt = t->rt;
+  if (!have_thread(rt)) return 0;
+  struct art_thread *thread = &rt->idle[rt->idle_count - 1];
+  int nargs = load(t, rt->host, thread->co);
+  if (nargs == 0) {
+    lua_settop(thread->co, BODY);
+    lua_pushliteral(rt->host, "not enough memory");
+    return 0;
+  }
+  rt->idle_count--;
+  t->co = thread->co;
+  t->thread_slot = thread->slot;
+  t->nvalues = 0;
+  t->flags |= ART_STARTED;
+  return nargs;
+}
+
+/* After the end, on the host's stack: the handle is let go, unless its failure is still to be told. */
+static enum art_poll finish(struct art_lua_task *t) {
+  struct art_lua_runtime *rt = t->rt;
+  art_task_end(&t->core);
+  if ((t->flags & ART_HELD) == 0) art_let_go(rt->host, t, rt->anchors);
+  return ART_READY;
+}
+
+/* The task ends with the error on top of the host's stack, outside of its body. */
+static enum art_poll fail(struct art_lua_task *t) {
+  lua_State *L = t->rt->host;
+  lua_rawgeti(L, t->rt->anchors, t->cancel.slot);
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, ART_TASK_VALUE);
+  lua_pop(L, 1);
+  t->nvalues = 1;
+  art_abandon_scopes(L, t, t->rt->anchors);
+  art_end_task(t, ART_FAILED);
+  return finish(t);
+}
+
+/* Cancelled before its first poll: it never runs. */
+static enum art_poll never_run(struct art_lua_task *t, const struct art_cancel *cancel) {
+  struct art_lua_runtime *rt = t->rt;
+  lua_State *L = rt->host;
+  if (cancel != &t->cancel || t->cancel.cause != ART_EXPLICIT) { /* task:cancel left its reason */
+    lua_rawgeti(L, rt->anchors, t->cancel.slot);
+    art_push_reason(L, cancel, rt->anchors);
+    lua_setiuservalue(L, -2, ART_TASK_VALUE);
+    lua_pop(L, 1);
+  }
+  art_end_task(t, ART_CANCELLED);
+  return finish(t);
+}
+
+/* No memory to begin the body or to keep its results: the coroutine is not used again. */
+static enum art_poll broken(struct art_lua_task *t) {
+  struct art_lua_runtime *rt = t->rt;
+  lua_xmove(t->co, rt->host, 1);
+  drop_thread(rt, t->thread_slot);
+  t->co = NULL;
+  return fail(t);
+}
+
+static void plain_yield_hook(lua_State *L, lua_Debug *ar) {
+  (void)ar;
+  lua_sethook(L, NULL, 0, 0);
+  luaL_error(L, "coroutine.yield in a task, outside of any coroutine of its own: use async.yield");
+}
+
+/* A plain coroutine.yield that no resume of the task's own takes. Only the task itself can raise, so it is resumed
+** with a hook that does so at its next instruction. */
+static enum art_poll plain_yield(struct art_lua_task *t, int nresults) {
+  lua_pop(t->co, nresults);
+  if (lua_gethook(t->co) == NULL) lua_sethook(t->co, plain_yield_hook, LUA_MASKCOUNT, 1);
+  art_task_wake(&t->core);
+  return ART_PENDING;
+}
+
+static enum art_poll run(struct art_task *core) {
+  struct art_lua_task *t = ART_CONTAINER(core, struct art_lua_task, core);
+  struct art_lua_runtime *rt = t->rt;
+  int nargs = 0, nresults;
+  if (t->co == NULL) {
+    const struct art_cancel *cancel = art_cancelled_by(t);
+    if (cancel != NULL) return never_run(t, cancel);
+    nargs = start(t);
+    if (nargs == 0) return fail(t);
+  }
+  t->wait = NULL;
+  rt->state->current = t;
+  int status = lua_resume(t->co, rt->host, nargs, &nresults);
+  rt->state->current = NULL;
+  if (status == LUA_YIELD) return t->wait != NULL ? ART_PENDING : plain_yield(t, nresults);
+  if (status != LUA_OK) return broken(t);
+  recycle_thread(t);
+  return finish(t);
+}
+
+const struct art_task_class art_lua_task_class = {.run = run};

@@ -1,0 +1,271 @@
+#include "lua/runtime.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lua/args.h"
+#include "lua/error.h"
+#include "lua/loop.h"
+#include "lua/scope.h"
+#include "lua/task.h"
+
+struct art_lua_runtime *art_to_runtime(lua_State *L, int arg, const char *function) {
+  return art_check_handle(L, arg, function, ART_RUNTIME_NAME);
+}
+
+/* --- options ----------------------------------------------------------------------------------------------- */
+
+static void bad_option(lua_State *L, const char *function, const char *name, const char *what) {
+  art_arg_error(L, 1, function, lua_pushfstring(L, "field '%s' must be %s", name, what));
+}
+
+static void clock_option(lua_State *L, const char *function, struct art_config *c) {
+  static const char *const names[] = {"real", "virtual", "manual"};
+  const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+  for (int i = 0; i < 3; i++) {
+    if (strcmp(name, names[i]) != 0) continue;
+    c->clock = (enum art_clock_kind)i;
+    return;
+  }
+  bad_option(L, function, "clock", "\"real\", \"virtual\" or \"manual\"");
+}
+
+static void seed_option(lua_State *L, const char *function, struct art_config *c) {
+  if (lua_type(L, -1) != LUA_TNUMBER || !lua_isinteger(L, -1))
+    bad_option(L, function, "seed", "an integer");
+  c->seeded = true;
+  c->seed = (uint64_t)lua_tointeger(L, -1);
+}
+
+static void driver_option(lua_State *L, const char *function, struct art_config *c) {
+  const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+  if (strcmp(name, "auto") != 0 && strcmp(name, "epoll") != 0 && strcmp(name, "poll") != 0)
+    bad_option(L, function, "driver", "\"auto\", \"epoll\" or \"poll\"");
+  c->driver = name;
+}
+
+static void check_on_error(lua_State *L, const char *function, struct art_config *c) {
+  (void)c;
+  if (lua_isfunction(L, -1)) return;
+  if (luaL_getmetafield(L, -1, "__call") == LUA_TNIL)
+    bad_option(L, function, "on_error", "a function");
+  lua_pop(L, 1);
+}
+
+static void check_deadlock(lua_State *L, const char *function, struct art_config *c) {
+  (void)c;
+  if (!lua_isboolean(L, -1)) bad_option(L, function, "deadlock", "a boolean");
+}
+
+static const struct {
+  const char *name;
+  void (*read)(lua_State *L, const char *function, struct art_config *c);
+} options[] = {{"clock", clock_option},
+               {"seed", seed_option},
+               {"driver", driver_option},
+               {"on_error", check_on_error},
+               {"deadlock", check_deadlock}};
+
+enum { OPTIONS = sizeof options / sizeof *options };
+
+static void check_names(lua_State *L, int table, const char *function) {
+  lua_pushnil(L);
+  while (lua_next(L, table) != 0) {
+    bool known = false;
+    for (int i = 0; i < OPTIONS && lua_type(L, -2) == LUA_TSTRING; i++)
+      known = known || strcmp(lua_tostring(L, -2), options[i].name) == 0;
+    if (!known)
+      art_arg_error(L, 1, function,
+                    lua_pushfstring(L, "unknown option '%s'", luaL_tolstring(L, -2, NULL)));
+    lua_pop(L, 1);
+  }
+}
+
+/* The environment decides what the script leaves open: a failing schedule is replayed without an edit. */
+static void read_environment(struct art_config *c) {
+  const char *driver = getenv("ASYNCRT_DRIVER"), *seed = getenv("ASYNCRT_SEED");
+  if (driver != NULL && *driver != '\0' && c->driver == NULL) c->driver = driver;
+  if (seed == NULL || *seed == '\0' || c->seeded) return;
+  c->seeded = true;
+  c->seed = strtoull(seed, NULL, 0);
+}
+
+static void read_options(lua_State *L, int table, const char *function, struct art_config *c) {
+  if (table != 0) {
+    check_names(L, table, function);
+    for (int i = 0; i < OPTIONS; i++) {
+      if (lua_getfield(L, table, options[i].name) != LUA_TNIL) options[i].read(L, function, c);
+      lua_pop(L, 1); /* strings stay alive in the table */
+    }
+  }
+  read_environment(c);
+}
+
+/* --- made ---------------------------------------------------------------------------------------------------- */
+
+/* [-0, +1, m] A table of anchors with the weak one inside. */
+static void new_anchors(lua_State *L) {
+  lua_createtable(L, 64, 1);
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_rawseti(L, -2, 0);
+}
+
+static void keep_lua_options(lua_State *L, int table, int handle, struct art_lua_runtime *rt) {
+  rt->deadlock = true;
+  if (table == 0) return;
+  lua_getfield(L, table, "on_error");
+  lua_setiuservalue(L, handle, ART_RUNTIME_ON_ERROR);
+  if (lua_getfield(L, table, "deadlock") == LUA_TBOOLEAN) rt->deadlock = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+}
+
+static void open_core(lua_State *L, struct art_lua_runtime *rt, const struct art_config *c) {
+  rt->core = art_runtime_new(c);
+  if (rt->core == NULL && errno == ENOMEM) art_no_memory(L);
+  if (rt->core == NULL) luaL_error(L, "cannot make a runtime: %s", strerror(errno));
+  rt->root = art_scope_open(rt, NULL, NULL, ART_SCOPE_RUN);
+  if (rt->root == NULL) art_no_memory(L); /* the handle's finaliser closes the core */
+  rt->root->supervise = true;
+}
+
+struct art_lua_runtime *art_new_runtime(lua_State *L, int table, const char *function) {
+  struct art_config c = art_lua_of(L)->defaults;
+  read_options(L, table, function, &c);
+  struct art_lua_runtime *rt = lua_newuserdatauv(L, sizeof *rt, ART_RUNTIME_VALUES);
+  int handle = lua_gettop(L);
+  memset(rt, 0, sizeof *rt);
+  rt->state = art_lua_of(L);
+  art_list_init(&rt->reports);
+  art_list_init(&rt->limbo);
+  luaL_setmetatable(L, ART_RUNTIME_NAME);
+  new_anchors(L);
+  lua_setiuservalue(L, handle, ART_RUNTIME_ANCHORS);
+  keep_lua_options(L, table, handle, rt);
+  open_core(L, rt, &c);
+  return rt;
+}
+
+static int runtime(lua_State *L) {
+  if (!lua_isnoneornil(L, 1)) art_check_table(L, 1, "runtime");
+  art_new_runtime(L, lua_isnoneornil(L, 1) ? 0 : 1, "runtime");
+  return 1;
+}
+
+/* --- closed ---------------------------------------------------------------------------------------------------- */
+
+#define LAST_TURNS 1000 /* for tasks to unwind in, once their shields are lifted */
+
+/* Frees all that is C's. Tasks that nobody ended keep their handles, which lead nowhere from here on. */
+static void destroy(struct art_lua_runtime *rt) {
+  struct art_allocator a = rt->core->allocator;
+  art_runtime_close(rt->core);
+  rt->core = NULL;
+  art_free(&a, rt->idle, rt->threads_room * sizeof *rt->idle);
+  art_free(&a, rt->free_slots, rt->slots_room * sizeof *rt->free_slots);
+  while (rt->spare != NULL) {
+    struct art_scope *s = rt->spare;
+    rt->spare = s->parent;
+    art_free(&a, s, sizeof *s);
+  }
+}
+
+static void wake_nobody(struct art_waker *self) {
+  (void)self;
+}
+
+/* Turns until all has ended, nothing can go on, or the time is up. */
+static void turn_until(struct art_lua_runtime *rt, uint64_t grace_ns) {
+  struct art_wheel *w = art_runtime_outer_wheel(rt->core);
+  struct art_waker waker = {wake_nobody};
+  struct art_timer end = {.waker = &waker};
+  uint64_t deadline_ns = art_deadline(art_runtime_outer_now_ns(rt->core), grace_ns);
+  if (deadline_ns != ART_NEVER) art_wheel_arm(w, &end, deadline_ns);
+  while (!art_list_empty(&rt->root->children)) {
+    if (art_loop_turn(rt) == ART_TURN_STUCK) break;
+    if (deadline_ns != ART_NEVER && !art_timer_armed(&end)) break;
+  }
+  art_wheel_disarm(w, &end);
+}
+
+static void forget_limbo(struct art_lua_runtime *rt) {
+  struct art_list *n;
+  while ((n = art_list_pop(&rt->limbo)) != NULL)
+    ART_CONTAINER(n, struct art_lua_task, sibling)->rt = NULL;
+  while ((n = art_list_pop(&rt->root->failures)) != NULL)
+    ART_CONTAINER(n, struct art_lua_task, sibling)->rt = NULL;
+}
+
+void art_close_runtime(lua_State *L, struct art_lua_runtime *rt, int index, uint64_t grace_ns) {
+  if (rt->core == NULL) return;
+  if (!art_runtime_is_ours(rt->core)) { /* the parent's tasks end there */
+    destroy(rt);
+    return;
+  }
+  art_loop_enter(L, rt, index, "close");
+  art_scope_cancel(rt->root, ART_CLOSED);
+  turn_until(rt, grace_ns);
+  rt->unshield = true;
+  art_scope_propagate(rt->root);
+  for (int i = 0; i < LAST_TURNS && art_executor_ready(&rt->core->executor); i++) art_loop_turn(rt);
+  art_loop_kill(rt, rt->root);
+  art_loop_report(rt);
+  forget_limbo(rt);
+  art_loop_leave(L, rt);
+  art_scope_end(rt->root);
+  destroy(rt);
+}
+
+static int runtime_close(lua_State *L) {
+  struct art_lua_runtime *rt = art_to_runtime(L, 1, "close");
+  uint64_t grace_ns = lua_isnoneornil(L, 2) ? ART_CLOSE_GRACE_NS : art_check_seconds(L, 2, "close");
+  art_close_runtime(L, rt, 1, grace_ns);
+  return 0;
+}
+
+static int runtime_close_variable(lua_State *L) {
+  art_close_runtime(L, art_to_runtime(L, 1, "close"), 1, ART_CLOSE_GRACE_NS);
+  return 0;
+}
+
+/* Collected, or lua_close: no Lua is run. */
+static int runtime_gc(lua_State *L) {
+  struct art_lua_runtime *rt = lua_touserdata(L, 1);
+  if (rt->core == NULL) return 0;
+  if (rt->root != NULL) {
+    if (!art_list_empty(&rt->root->children) || !art_list_empty(&rt->root->scopes))
+      lua_warning(L, "asyncrt: a runtime was collected with tasks that had not ended", 0);
+    for (struct art_scope *s = rt->root; s != NULL;) {
+      if (!art_list_empty(&s->scopes)) {
+        s = ART_CONTAINER(s->scopes.next, struct art_scope, node);
+        continue;
+      }
+      struct art_scope *parent = s->parent;
+      s->owner = NULL;
+      art_scope_end(s);
+      s = parent;
+    }
+  }
+  destroy(rt);
+  return 0;
+}
+
+static int runtime_tostring(lua_State *L) {
+  struct art_lua_runtime *rt = art_to_runtime(L, 1, "tostring");
+  if (rt->core == NULL)
+    lua_pushliteral(L, "runtime (closed)");
+  else
+    lua_pushfstring(L, "runtime (%d tasks)", (int)rt->core->executor.live);
+  return 1;
+}
+
+const luaL_Reg art_runtime_functions[] = {{"runtime", runtime}, {NULL, NULL}};
+const luaL_Reg art_runtime_methods[] = {{"close", runtime_close}, {NULL, NULL}};
+const luaL_Reg art_runtime_metamethods[] = {{"__gc", runtime_gc},
+                                            {"__close", runtime_close_variable},
+                                            {"__tostring", runtime_tostring},
+                                            {NULL, NULL}};

@@ -1,0 +1,248 @@
+/* Spawning: all the ways in which a task comes to be. */
+#include "lua/spawn.h"
+
+#include <string.h>
+
+#include "lua/anchors.h"
+#include "lua/args.h"
+#include "lua/error.h"
+#include "lua/locals.h"
+#include "lua/park.h"
+#include "lua/scope.h"
+#include "lua/task.h"
+
+#define MAX_ARGS 250 /* more go to one table anyway: write spawn(function() f(...) end) */
+
+/* Who spawns: the Lua function that called us, and its line. Costs 40 ns, cannot be had later. */
+static void note_spawner(lua_State *L, struct art_lua_task *t, int handle) {
+  lua_Debug ar;
+  t->line = -1;
+  if (!lua_getstack(L, 1, &ar)) return;
+  lua_getinfo(L, "fl", &ar);
+  lua_setiuservalue(L, handle, ART_TASK_SPAWNER);
+  t->line = ar.currentline;
+}
+
+static void init(struct art_lua_task *t, const struct art_spawn *how) {
+  memset(t, 0, sizeof *t);
+  t->rt = how->rt;
+  t->flags = (uint16_t)how->flags;
+  if (how->scope->supervise) t->flags |= ART_SUPERVISED | ART_EAGER_REPORT;
+  art_waitlist_init(&t->awaiters);
+}
+
+/* So that it is found again when its handle is no longer anchored. Before the slot is taken: this may raise. */
+static void enter_weak(lua_State *L, struct art_lua_runtime *rt, int handle, int anchors) {
+  lua_rawgeti(L, anchors, 0);
+  lua_pushvalue(L, handle);
+  lua_rawseti(L, -2, art_next_slot(rt));
+  lua_pop(L, 1);
+}
+
+struct art_lua_task *art_spawn_task(lua_State *L, const struct art_spawn *how, int nargs,
+                                    int anchors) {
+  int fn = lua_gettop(L) - nargs;
+  int more = nargs > 0 ? nargs : how->scope->supervise || (how->flags & ART_SUPERVISED) != 0;
+  struct art_lua_task *t = lua_newuserdatauv(L, sizeof *t, ART_TASK_SPAWNER + more);
+  int handle = lua_gettop(L);
+  init(t, how);
+  bool supervised = (t->flags & ART_SUPERVISED) != 0;
+  art_push_value(L, supervised ? ART_SUPERVISED_META : ART_TASK_META);
+  lua_setmetatable(L, handle);
+  note_spawner(L, t, handle);
+  lua_pushvalue(L, fn);
+  lua_setiuservalue(L, handle, ART_TASK_VALUE);
+  for (int i = 0; i < nargs; i++) {
+    lua_pushvalue(L, fn + 1 + i);
+    lua_setiuservalue(L, handle, ART_TASK_MORE + i);
+  }
+  if (supervised) enter_weak(L, how->rt, handle, anchors);
+  lua_pushvalue(L, handle);
+  t->cancel.slot = art_anchor(L, how->rt, anchors); /* the last thing that may raise */
+  t->cancel.id = ++how->rt->state->last_id;
+  t->nvalues = (uint16_t)nargs;
+  t->room = (uint16_t)(1 + more);
+  art_task_init(&t->core, &art_lua_task_class, &how->rt->core->executor);
+  art_scope_add_child(how->scope, t);
+  art_task_wake(&t->core);
+  lua_replace(L, fn);
+  lua_settop(L, fn);
+  return t;
+}
+
+/* [-(nargs + 1), +1, m] The function at 'fn' and all above it, as a task of the running runtime. */
+static int spawn_from(lua_State *L, struct art_lua_task *parent, const struct art_spawn *how,
+                      int fn) {
+  if (lua_gettop(L) - fn > MAX_ARGS) return luaL_error(L, "too many arguments for a task");
+  luaL_checkstack(L, 8, NULL);
+  art_push_value(L, ART_ANCHORS);
+  lua_insert(L, 1);
+  struct art_lua_task *t = art_spawn_task(L, how, lua_gettop(L) - fn - 1, 1);
+  if ((parent->flags & ART_HAS_LOCALS) != 0) art_locals_inherit(L, parent, t, lua_gettop(L));
+  return 1;
+}
+
+static struct art_scope *scope_for_spawn(lua_State *L, struct art_lua_task *t) {
+  struct art_scope *s = art_scope_for_spawn(t);
+  if (s == NULL) art_no_memory(L);
+  return s;
+}
+
+static int spawn_here(lua_State *L, const char *name, unsigned flags) {
+  struct art_lua_task *t = art_current(L, name);
+  art_check_callable(L, 1, name);
+  struct art_spawn how = {t->rt, scope_for_spawn(L, t), flags};
+  return spawn_from(L, t, &how, 1);
+}
+
+static int spawn(lua_State *L) {
+  return spawn_here(L, "spawn", 0);
+}
+
+static int try_spawn(lua_State *L) {
+  return spawn_here(L, "try_spawn", ART_SUPERVISED);
+}
+
+static int detach(lua_State *L) {
+  struct art_lua_task *t = art_current(L, "detach");
+  art_check_callable(L, 1, "detach");
+  struct art_lua_runtime *rt = t->rt;
+  struct art_spawn how = {rt, rt->run != NULL ? rt->run : rt->root, 0};
+  return spawn_from(L, t, &how, 1);
+}
+
+/* --- with options, and into a scope ----------------------------------------------------------------------- */
+
+/* The scope of a handle, open or not: raises for anything else, and for a runtime that is not the task's. */
+static struct art_scope *check_scope(lua_State *L, int arg, const char *name,
+                                     struct art_lua_task *t) {
+  struct art_scope_handle *handle = art_check_handle(L, arg, name, ART_SCOPE_NAME);
+  if (handle->scope == NULL) luaL_error(L, "'%s' into a scope that has ended", name);
+  if (t != NULL && handle->scope->rt != t->rt)
+    luaL_error(L, "'%s' into a scope of another runtime", name);
+  return handle->scope;
+}
+
+/* Options that spawn_with understands; the function says which is wrong. */
+static unsigned options(lua_State *L, int arg, const char *name, struct art_lua_task *t,
+                        struct art_spawn *how) {
+  static const struct {
+    const char *name;
+    unsigned flag;
+  } flags[] = {{"daemon", ART_DAEMON}, {"supervise", ART_SUPERVISED}};
+  art_check_table(L, arg, name);
+  unsigned set = 0;
+  for (int i = 0; i < 2; i++) {
+    lua_getfield(L, arg, flags[i].name);
+    if (lua_toboolean(L, -1)) set |= flags[i].flag;
+    lua_pop(L, 1);
+  }
+  lua_getfield(L, arg, "name");
+  if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TSTRING)
+    art_arg_error(L, arg, name, "field 'name' must be a string");
+  lua_pop(L, 1);
+  if (lua_getfield(L, arg, "scope") != LUA_TNIL) {
+    if (luaL_testudata(L, -1, ART_SCOPE_NAME) == NULL)
+      art_arg_error(L, arg, name, "field 'scope' must be a scope");
+    how->scope = check_scope(L, lua_gettop(L), name, t);
+  }
+  lua_pop(L, 1);
+  return set;
+}
+
+/* [-0, +0, m] The name option of the table at 'options' for the task on top. */
+static void name_from(lua_State *L, int table, struct art_lua_task *t) {
+  lua_getfield(L, table, "name");
+  if (!lua_isnil(L, -1)) art_name_task(L, t, lua_gettop(L) - 1);
+  lua_pop(L, 1);
+}
+
+static int spawn_with_from(lua_State *L, struct art_lua_task *t, struct art_spawn *how, int arg,
+                           const char *name) {
+  how->flags |= options(L, arg, name, t, how);
+  art_check_callable(L, arg + 1, name);
+  if (how->scope == NULL) how->scope = scope_for_spawn(L, t);
+  lua_pushvalue(L, arg);
+  lua_insert(L, 1);
+  spawn_from(L, t, how, arg + 2);
+  name_from(L, 2, lua_touserdata(L, -1)); /* below it, the anchors have come in at 1 */
+  return 1;
+}
+
+static int spawn_with(lua_State *L) {
+  struct art_lua_task *t = art_current(L, "spawn_with");
+  struct art_spawn how = {t->rt, NULL, 0};
+  return spawn_with_from(L, t, &how, 1, "spawn_with");
+}
+
+static int scope_spawn_flags(lua_State *L, const char *name, unsigned flags) {
+  struct art_lua_task *t = art_current(L, name);
+  struct art_scope *s = check_scope(L, 1, name, t);
+  art_check_callable(L, 2, name);
+  struct art_spawn how = {t->rt, s, flags};
+  return spawn_from(L, t, &how, 2);
+}
+
+static int scope_spawn(lua_State *L) {
+  return scope_spawn_flags(L, "spawn", 0);
+}
+
+static int scope_try_spawn(lua_State *L) {
+  return scope_spawn_flags(L, "try_spawn", ART_SUPERVISED);
+}
+
+static int scope_spawn_with(lua_State *L) {
+  struct art_lua_task *t = art_current(L, "spawn_with");
+  struct art_spawn how = {t->rt, check_scope(L, 1, "spawn_with", t), 0};
+  return spawn_with_from(L, t, &how, 2, "spawn_with");
+}
+
+/* --- from the host ------------------------------------------------------------------------------------------ */
+
+static struct art_lua_runtime *open_runtime(lua_State *L, const char *name) {
+  struct art_lua_runtime *rt = art_to_runtime(L, 1, name);
+  if (rt->core == NULL) luaL_error(L, "'%s' on a closed runtime", name);
+  if (!art_runtime_is_ours(rt->core)) luaL_error(L, "'%s' on a forked runtime", name);
+  return rt;
+}
+
+static int runtime_spawn(lua_State *L) {
+  struct art_lua_runtime *rt = open_runtime(L, "spawn");
+  art_check_callable(L, 2, "spawn");
+  if (lua_gettop(L) - 2 > MAX_ARGS) return luaL_error(L, "too many arguments for a task");
+  luaL_checkstack(L, 8, NULL);
+  lua_getiuservalue(L, 1, ART_RUNTIME_ANCHORS);
+  lua_insert(L, 1);
+  struct art_spawn how = {rt, rt->root, 0};
+  art_spawn_task(L, &how, lua_gettop(L) - 3, 1);
+  return 1;
+}
+
+static int runtime_spawn_with(lua_State *L) {
+  struct art_lua_runtime *rt = open_runtime(L, "spawn_with");
+  struct art_spawn how = {rt, rt->root, 0};
+  how.flags = options(L, 2, "spawn_with", NULL, &how);
+  art_check_callable(L, 3, "spawn_with");
+  if (how.scope->rt != rt) return luaL_error(L, "'spawn_with' into a scope of another runtime");
+  if (lua_gettop(L) - 3 > MAX_ARGS) return luaL_error(L, "too many arguments for a task");
+  luaL_checkstack(L, 8, NULL);
+  lua_getiuservalue(L, 1, ART_RUNTIME_ANCHORS);
+  lua_insert(L, 1);
+  struct art_lua_task *t = art_spawn_task(L, &how, lua_gettop(L) - 4, 1);
+  name_from(L, 3, t);
+  return 1;
+}
+
+const luaL_Reg art_spawn_functions[] = {{"spawn", spawn},
+                                        {"spawn_with", spawn_with},
+                                        {"try_spawn", try_spawn},
+                                        {"detach", detach},
+                                        {NULL, NULL}};
+
+const luaL_Reg art_scope_spawn_methods[] = {{"spawn", scope_spawn},
+                                            {"spawn_with", scope_spawn_with},
+                                            {"try_spawn", scope_try_spawn},
+                                            {NULL, NULL}};
+
+const luaL_Reg art_runtime_spawn_methods[] = {
+    {"spawn", runtime_spawn}, {"spawn_with", runtime_spawn_with}, {NULL, NULL}};

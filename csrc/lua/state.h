@@ -1,0 +1,91 @@
+/* What asyncrt keeps per Lua state and per runtime. C keeps integers and links; Lua values live in uservalues and in
+** the runtime's anchor table. */
+#ifndef ART_LUA_STATE_H
+#define ART_LUA_STATE_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "executor/runtime.h"
+
+struct art_lua_runtime;
+struct art_lua_task;
+struct art_scope;
+
+/* Uservalues of the userdata that is upvalue 1 of every function of ours. */
+enum art_lua_value {
+  ART_ANCHORS = 1, /* the active runtime's anchor table */
+  ART_BODY,        /* what the coroutines of tasks run */
+  ART_HANDLER,     /* message handler of every protected call that may suspend */
+  ART_TASK_META,
+  ART_SUPERVISED_META, /* tasks whose failure belongs to whoever awaits: with a finaliser */
+  ART_SCOPE_META,
+  ART_ERROR_META,
+  ART_TRACES,  /* weak keys: error value -> trace */
+  ART_NAMES,   /* weak keys: task -> name */
+  ART_WAKERS,  /* weak keys: task -> its waker */
+  ART_LOCALS,  /* weak keys: task -> record of its locals */
+  ART_HOOKS,   /* functions of the Lua layer that C calls, by name */
+  ART_REPORTS, /* {error, task, error, task, ...}: failures that are nobody's own, for on_error */
+  ART_NOTE_KILLED, /* function(task): see loop.c */
+  ART_SPAWN_MAIN,  /* function(runtime, anchors, scope, main, ...): see run.c */
+  ART_LUA_VALUES = ART_SPAWN_MAIN
+};
+
+/* One a Lua state. */
+struct art_lua {
+  struct art_lua_runtime *active; /* the runtime whose loop runs on this state, or NULL */
+  struct art_lua_task *current;   /* the task that is being polled, or NULL */
+  uint64_t last_id;               /* of tasks and scopes */
+  bool reported;                  /* ART_REPORTS is not empty */
+  bool rethrown;              /* the error that is raised now is on its way already: see trace.h */
+  struct art_config defaults; /* for the runtimes made here */
+};
+
+static inline struct art_lua *art_lua_of(lua_State *L) {
+  return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+/* [-0, +1, -] */
+static inline void art_push_value(lua_State *L, enum art_lua_value v) {
+  lua_getiuservalue(L, lua_upvalueindex(1), v);
+}
+
+/* Uservalues of a runtime. */
+enum art_runtime_value {
+  ART_RUNTIME_ANCHORS = 1, /* see anchors.h */
+  ART_RUNTIME_ON_ERROR,
+  ART_RUNTIME_VALUES = ART_RUNTIME_ON_ERROR
+};
+
+/* An idle coroutine. Its slot anchors it for life. */
+struct art_thread {
+  lua_State *co;
+  uint32_t slot;
+};
+
+struct art_lua_runtime {
+  struct art_runtime *core; /* NULL: closed */
+  struct art_lua *state;
+  lua_State *host; /* the coroutine that drives the loop right now, and */
+  int runtime,
+      anchors; /* where on its stack the handle and the anchor table are; above that handler and body */
+  struct art_scope *root;  /* rt:spawn's tasks, until close */
+  struct art_scope *run;   /* the run scope, while run is under way */
+  struct art_scope *spare; /* ended scopes, for reuse */
+  struct art_list reports; /* ended tasks whose error goes to on_error after this turn */
+  struct art_list limbo;   /* failed tasks that only their finaliser can report any more */
+  struct art_thread *idle; /* idle coroutines; room for every one there is */
+  uint32_t idle_count, threads, threads_room;
+  uint32_t *free_slots; /* room for every slot there is */
+  uint32_t free_count, slots, slots_room;
+  bool deadlock; /* look for deadlocks */
+  bool unshield; /* closing, and the grace is over: shields hold no more */
+};
+
+#define ART_RUNTIME_NAME "asyncrt.runtime"
+
+/* The runtime at 'arg', open or closed; raises for anything else. */
+struct art_lua_runtime *art_to_runtime(lua_State *L, int arg, const char *function);
+
+#endif

@@ -1,0 +1,115 @@
+#include "lua/task.h"
+
+#include "lua/anchors.h"
+#include "lua/args.h"
+#include "lua/error.h"
+#include "lua/scope.h"
+
+struct art_lua_task *art_current(lua_State *L, const char *function) {
+  struct art_lua_task *t = art_lua_of(L)->current;
+  if (t == NULL) luaL_error(L, "'%s' called outside a task", function);
+  if (t->co != L)
+    luaL_error(L, "'%s' called in a coroutine inside a task: it can only suspend the task itself",
+               function);
+  return t;
+}
+
+struct art_lua_task *art_checkpoint(lua_State *L, const char *function) {
+  struct art_lua_task *t = art_current(L, function);
+  if (!lua_isyieldable(L))
+    luaL_error(L, "'%s' cannot suspend here: a C function or a finaliser is in the way", function);
+  if (art_cancelled_by(t) != NULL) art_raise_cancelled(L, t);
+  return t;
+}
+
+struct art_lua_task *art_to_task(lua_State *L, int arg, const char *function) {
+  struct art_lua_task *t = lua_touserdata(L, arg);
+  if (t == NULL || !lua_getmetatable(L, arg)) {
+    art_type_error(L, arg, function, ART_TASK_NAME);
+    return NULL;
+  }
+  art_push_value(L, ART_TASK_META);
+  art_push_value(L, ART_SUPERVISED_META);
+  bool is_task = lua_rawequal(L, -3, -2) || lua_rawequal(L, -3, -1);
+  lua_pop(L, 3);
+  if (!is_task) art_type_error(L, arg, function, ART_TASK_NAME);
+  return t;
+}
+
+bool art_cancel_in_force(const struct art_lua_task *t, uint64_t id) {
+  const struct art_cancel *outermost = art_cancelled_by(t);
+  if (outermost == NULL) return false;
+  if (outermost->id == id) return true;
+  if (t->cancel.id == id) return t->cancel.cause != ART_NOT_CANCELLED;
+  for (const struct art_scope *s = t->scope; s != NULL; s = s->parent) {
+    if (s->cancel.id == id) return s->cancel.cause != ART_NOT_CANCELLED;
+    if (s->owner != NULL && s->owner->cancel.id == id)
+      return s->owner->cancel.cause != ART_NOT_CANCELLED;
+  }
+  return false;
+}
+
+void art_push_task(lua_State *L, const struct art_lua_task *t) {
+  art_push_value(L, ART_ANCHORS);
+  lua_rawgeti(L, -1, t->cancel.slot);
+  lua_remove(L, -2);
+}
+
+/* Where the i-th value is, from 0 on. */
+static int value_index(int i) {
+  return i == 0 ? ART_TASK_VALUE : ART_TASK_MORE + i - 1;
+}
+
+int art_push_values(lua_State *L, const struct art_lua_task *t, int index) {
+  int n = t->nvalues;
+  luaL_checkstack(L, n + 1, "too many results");
+  if ((t->flags & ART_PACKED) == 0) {
+    for (int i = 0; i < n; i++) lua_getiuservalue(L, index, value_index(i));
+    return n;
+  }
+  lua_getiuservalue(L, index, ART_TASK_VALUE);
+  int packed = lua_gettop(L);
+  for (int i = 1; i <= n; i++) lua_rawgeti(L, packed, i);
+  lua_remove(L, packed);
+  return n;
+}
+
+void art_store_values(lua_State *L, struct art_lua_task *t, int index, int n) {
+  if (n > t->room) {
+    lua_createtable(L, n, 0);
+    lua_insert(L, -n - 1);
+    for (int i = n; i >= 1; i--) lua_rawseti(L, -i - 1, i);
+    t->flags |= ART_PACKED;
+    lua_setiuservalue(L, index, ART_TASK_VALUE);
+  } else {
+    for (int i = n - 1; i >= 0; i--) lua_setiuservalue(L, index, value_index(i));
+  }
+  t->nvalues = (uint16_t)n;
+}
+
+void art_end_task(struct art_lua_task *t, enum art_outcome outcome) {
+  struct art_scope *s = t->scope;
+  t->outcome = (uint8_t)outcome;
+  if (!art_waitlist_empty(&t->awaiters)) t->flags |= ART_OBSERVED;
+  art_waitlist_wake_all(
+      &t->awaiters); /* first: they get its own error, not the cancel that follows */
+  art_scope_child_ended(s, t);
+  t->scope = NULL;
+}
+
+/* A failed supervised task that nobody has observed keeps its slot: its finaliser comes back through it. */
+void art_let_go(lua_State *L, struct art_lua_task *t, int anchors) {
+  bool unobserved = t->outcome == ART_FAILED && (t->flags & ART_SUPERVISED) != 0 &&
+                    (t->flags & ART_OBSERVED) == 0;
+  if (!unobserved) {
+    art_unanchor(L, t->rt, anchors, t->cancel.slot);
+    t->rt = NULL;
+    return;
+  }
+  lua_rawgeti(L, anchors, t->cancel.slot);
+  lua_pushvalue(L, anchors);
+  lua_setiuservalue(L, -2, ART_TASK_MORE);
+  lua_pop(L, 1);
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, anchors, t->cancel.slot);
+}

@@ -1,0 +1,118 @@
+/* A task whose polls resume a Lua coroutine. The struct is the handle's userdata. */
+#ifndef ART_LUA_TASK_H
+#define ART_LUA_TASK_H
+
+#include "drivers/wheel.h"
+#include "lua/cancel.h"
+#include "lua/state.h"
+#include "sync/waitlist.h"
+
+/* Uservalues of a task; there are as many as its arguments need. */
+enum art_task_value {
+  ART_TASK_VALUE =
+      1, /* before the first poll: the function; then the reason of its cancel; after the end: its first
+                      ** result, or the error */
+  ART_TASK_SPAWNER, /* the function that spawned it; the line is in the struct */
+  ART_TASK_MORE /* arguments, later further results. The first of them, in a failed supervised task that nobody
+                      ** has observed: the anchor table */
+};
+
+enum art_outcome { ART_OPEN, ART_DONE, ART_FAILED, ART_CANCELLED };
+
+enum art_task_flag {
+  ART_STARTED = 1,       /* has, or had, a coroutine */
+  ART_BODY_RAISED = 2,   /* the body ended with an error, which is on top of its stack */
+  ART_ABORTED = 4,       /* its wait was cut short: the continuation raises */
+  ART_SUPERVISED = 8,    /* its failure fails no scope */
+  ART_EAGER_REPORT = 16, /* unobserved at its end: reported at once, not when collected */
+  ART_OBSERVED = 32,     /* its failure has reached somebody */
+  ART_HELD = 64,         /* ended, and still anchored */
+  ART_DAEMON = 128,      /* keeps no scope open */
+  ART_PACKED = 256,      /* its values are in one table */
+  ART_NAMED = 512,
+  ART_HAS_LOCALS = 1024,
+  ART_PERMIT = 2048 /* its waker was woken, and no park has taken that yet */
+};
+
+/* What a parked task waits for. */
+struct art_wait {
+  const char *what;                      /* for people */
+  void (*abort)(struct art_lua_task *t); /* leaves the wait at once; NULL: it cannot be aborted */
+};
+
+struct art_lua_task {
+  struct art_task core;
+  struct art_lua_runtime *rt; /* NULL once nothing leads back to it */
+  lua_State *co;              /* while it runs */
+  struct art_scope
+      *scope; /* the innermost it is in; it belongs to the innermost that it does not own */
+  struct art_list sibling; /* in its scope's children; after the end: among failures to be told */
+  struct art_waitlist awaiters;
+  const struct art_wait *wait; /* NULL: does not wait */
+  union {                      /* a task waits in one place */
+    struct art_timer timer;
+    struct {
+      struct art_waiter waiter;
+      struct art_lua_task *task; /* await: for whom */
+    } in;
+  } parking;
+  struct art_cancel cancel; /* its id, its handle's anchor, and whether task:cancel was called */
+  int line;                 /* where it was spawned */
+  uint32_t thread_slot;     /* anchors its coroutine */
+  uint16_t flags;
+  uint16_t nvalues; /* arguments, later results */
+  uint16_t room;    /* values there are uservalues for */
+  uint8_t outcome;
+};
+
+/* The running task, called from its own coroutine; raises otherwise. */
+struct art_lua_task *art_current(lua_State *L, const char *function);
+
+/* As art_current, for a function that suspends: raises also where Lua cannot yield, and, before any effect, if the
+** task is cancelled. */
+struct art_lua_task *art_checkpoint(lua_State *L, const char *function);
+
+/* The task at 'arg'; raises for anything else. */
+struct art_lua_task *art_to_task(lua_State *L, int arg, const char *function);
+
+/* The outermost cancel that reaches the code that runs in 't' now, NULL if none does. */
+const struct art_cancel *art_cancelled_by(const struct art_lua_task *t);
+
+/* Nothing once the task has ended or if it was cancelled before. */
+void art_cancel_task(struct art_lua_task *t, enum art_cause cause);
+
+/* Is that the id of a cancel that reaches 't' now? */
+bool art_cancel_in_force(const struct art_lua_task *t, uint64_t id);
+
+#define ART_TASK_NAME "asyncrt.task"
+
+struct art_spawn {
+  struct art_lua_runtime *rt;
+  struct art_scope *scope;
+  unsigned flags;
+};
+
+/* [-(nargs + 1), +1, m] A new task of the function and arguments on top, queued for its first poll; pushes its handle.
+** 'anchors' is the stack index of the runtime's anchor table. Raises before anything has happened. */
+struct art_lua_task *art_spawn_task(lua_State *L, const struct art_spawn *how, int nargs,
+                                    int anchors);
+
+/* [-0, +1, -] The handle of a task that is still anchored. */
+void art_push_task(lua_State *L, const struct art_lua_task *t);
+
+/* [-0, +n, m] The values of an ended task whose handle is at 'index'; their number. */
+int art_push_values(lua_State *L, const struct art_lua_task *t, int index);
+
+/* [-n, +0, m] Stores the n values on top as those of the task whose handle is at 'index'. */
+void art_store_values(lua_State *L, struct art_lua_task *t, int index, int n);
+
+/* [-0, +0, m] The string on top (left there) is its name; the handle is at 'index'. */
+void art_name_task(lua_State *L, struct art_lua_task *t, int index);
+
+/* The body has ended and its children too: wakes whoever awaits, tells its scope. */
+void art_end_task(struct art_lua_task *t, enum art_outcome outcome);
+
+/* [-0, +0, -] Lets go of the handle of an ended task. Works without upvalue, as art_end_task. */
+void art_let_go(lua_State *L, struct art_lua_task *t, int anchors);
+
+#endif

@@ -1,0 +1,80 @@
+/* Time, and the calls of a task about itself. */
+#include "lua/time.h"
+
+#include "lua/args.h"
+#include "lua/error.h"
+#include "lua/locals.h"
+#include "lua/park.h"
+#include "lua/task.h"
+
+static void disarm(struct art_lua_task *t) {
+  art_wheel_disarm(&t->rt->core->wheel, &t->parking.timer);
+}
+
+static const struct art_wait sleep_wait = {.what = "sleep", .abort = disarm};
+
+static int sleep_k(lua_State *L, int status, lua_KContext ctx) {
+  struct art_lua_task *t = (struct art_lua_task *)ctx;
+  (void)status;
+  if (art_take_abort(t)) return art_raise_cancelled(L, t);
+  if (art_timer_armed(&t->parking.timer)) return art_park(L, t, &sleep_wait, sleep_k, ctx);
+  return 0;
+}
+
+/* A timer that never fires is not armed: nothing is left that could wake the task, but a cancel. */
+static int never_k(lua_State *L, int status, lua_KContext ctx) {
+  struct art_lua_task *t = (struct art_lua_task *)ctx;
+  (void)status;
+  if (art_take_abort(t)) return art_raise_cancelled(L, t);
+  return art_park(L, t, &sleep_wait, never_k, ctx);
+}
+
+static int sleep_till(lua_State *L, struct art_lua_task *t, uint64_t deadline_ns) {
+  t->parking.timer = (struct art_timer){.waker = &t->core.waker};
+  if (deadline_ns == ART_NEVER) return art_park(L, t, &sleep_wait, never_k, (lua_KContext)t);
+  art_wheel_arm(&t->rt->core->wheel, &t->parking.timer, deadline_ns);
+  return art_park(L, t, &sleep_wait, sleep_k, (lua_KContext)t);
+}
+
+static int sleep(lua_State *L) {
+  uint64_t delay_ns = art_check_seconds(L, 1, "sleep");
+  struct art_lua_task *t = art_checkpoint(L, "sleep");
+  if (delay_ns == 0) return art_yield(L, t, NULL, 0);
+  return sleep_till(L, t, art_deadline(art_runtime_now_ns(t->rt->core), delay_ns));
+}
+
+static int sleep_until(lua_State *L) {
+  uint64_t deadline_ns = art_check_seconds(L, 1, "sleep_until");
+  struct art_lua_task *t = art_checkpoint(L, "sleep_until");
+  if (deadline_ns <= art_runtime_now_ns(t->rt->core)) return art_yield(L, t, NULL, 0);
+  return sleep_till(L, t, deadline_ns);
+}
+
+static int yield(lua_State *L) {
+  return art_yield(L, art_checkpoint(L, "yield"), NULL, 0);
+}
+
+static int now(lua_State *L) {
+  struct art_lua_runtime *rt = art_lua_of(L)->active;
+  if (rt == NULL) return luaL_error(L, "'now' called while no runtime runs: use rt:now()");
+  lua_pushnumber(L, (lua_Number)art_runtime_now_ns(rt->core) / 1e9);
+  return 1;
+}
+
+static int current(lua_State *L) {
+  art_push_task(L, art_current(L, "current"));
+  return 1;
+}
+
+static int cancelling(lua_State *L) {
+  const struct art_cancel *cancel = art_cancelled_by(art_current(L, "cancelling"));
+  if (cancel == NULL) return 0;
+  art_push_value(L, ART_ANCHORS);
+  art_push_reason(L, cancel, lua_gettop(L));
+  if (lua_isnil(L, -1)) lua_pushliteral(L, "cancelled");
+  return 1;
+}
+
+const luaL_Reg art_time_functions[] = {
+    {"sleep", sleep},     {"sleep_until", sleep_until}, {"yield", yield},       {"now", now},
+    {"current", current}, {"cancelling", cancelling},   {"locals", art_locals}, {NULL, NULL}};

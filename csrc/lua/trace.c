@@ -1,0 +1,193 @@
+#include "lua/trace.h"
+
+#include "lua/error.h"
+#include "lua/task.h"
+
+#define MAX_FRAMES 16
+#define LAST_STRING                                                                                \
+  1 /* key of the trace of the last error that cannot be a weak key: {..., error =} */
+
+/* A trace is a list of pairs: a function and the line in it, or false and a line of text. */
+static void append(lua_State *L, int trace) {
+  lua_Integer n = (lua_Integer)lua_rawlen(L, trace);
+  lua_rawseti(L, trace, n + 2);
+  lua_rawseti(L, trace, n + 1);
+}
+
+static void append_frames(lua_State *L, int trace) {
+  lua_Debug ar;
+  for (int level = 1; level <= MAX_FRAMES && lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "fl", &ar);
+    if (lua_iscfunction(L, -1)) {
+      lua_pop(L, 1);
+      continue;
+    }
+    lua_pushinteger(L, ar.currentline);
+    append(L, trace);
+  }
+}
+
+static void append_task(lua_State *L, int trace, struct art_lua_task *t) {
+  art_push_task(L, t);
+  int handle = lua_gettop(L);
+  lua_pushboolean(L, 0);
+  art_push_task_name(L, t, handle);
+  art_push_spawn_site(L, t, handle);
+  lua_pushfstring(L, "in %s, spawned at %s", lua_tostring(L, -2), lua_tostring(L, -1));
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+  append(L, trace);
+  lua_settop(L, handle - 1);
+  lua_pushinteger(L, (lua_Integer)t->cancel.id);
+  lua_setfield(L, trace, "task");
+}
+
+static bool can_be_weak_key(lua_State *L, int index) {
+  int type = lua_type(L, index);
+  return type == LUA_TTABLE || type == LUA_TUSERDATA || type == LUA_TFUNCTION ||
+         type == LUA_TTHREAD;
+}
+
+/* [-0, +1, m] The trace of the error at 1, nil if there is none; the table of traces is at 'traces'. */
+static void find_trace(lua_State *L, int index, int traces) {
+  if (can_be_weak_key(L, index)) {
+    lua_pushvalue(L, index);
+    lua_rawget(L, traces);
+    return;
+  }
+  if (lua_rawgeti(L, traces, LAST_STRING) == LUA_TNIL) return;
+  lua_getfield(L, -1, "error");
+  bool same = lua_rawequal(L, -1, index);
+  lua_pop(L, 1);
+  if (same) return;
+  lua_pop(L, 1);
+  lua_pushnil(L);
+}
+
+/* [-0, +1, m] A new trace, entered in the table. */
+static void new_trace(lua_State *L, int index, int traces) {
+  lua_createtable(L, 8, 2);
+  if (can_be_weak_key(L, index)) {
+    lua_pushvalue(L, index);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, traces);
+    return;
+  }
+  lua_pushvalue(L, index);
+  lua_setfield(L, -2, "error");
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, traces, LAST_STRING);
+}
+
+int art_trace_handler(lua_State *L) {
+  struct art_lua *state = art_lua_of(L);
+  bool goes_on = state->rethrown;
+  state->rethrown = false;
+  lua_settop(L, 1);
+  if (!lua_checkstack(L, 16)) return 1;
+  art_push_value(L, ART_TRACES);
+  find_trace(L, 1, 2);
+  if (lua_isnil(L, 3) || (!goes_on && !can_be_weak_key(L, 1))) {
+    lua_settop(L, 2);
+    new_trace(L, 1, 2);
+  }
+  lua_getfield(L, 3, "task");
+  lua_Integer task = lua_tointeger(L, -1);
+  struct art_lua_task *t = state->current;
+  if (t != NULL && (uint64_t)task != t->cancel.id) {
+    append_frames(L, 3);
+    append_task(L, 3, t);
+  }
+  lua_settop(L, 1);
+  return 1;
+}
+
+int art_rethrow(lua_State *L) {
+  art_lua_of(L)->rethrown = true;
+  return lua_error(L);
+}
+
+void art_push_task_name(lua_State *L, const struct art_lua_task *t, int index) {
+  lua_pushfstring(L, "task %I", (LUAI_UACINT)t->cancel.id);
+  if ((t->flags & ART_NAMED) == 0) return;
+  art_push_value(L, ART_NAMES);
+  lua_pushvalue(L, index);
+  lua_rawget(L, -2);
+  lua_pushfstring(L, "%s '%s'", lua_tostring(L, -3), lua_tostring(L, -1));
+  lua_replace(L, -4);
+  lua_pop(L, 2);
+}
+
+/* [-1, +1, m] Function -> file:line. */
+static void put_place(lua_State *L, int line) {
+  lua_Debug ar;
+  if (!lua_isfunction(L, -1)) {
+    lua_pop(L, 1);
+    lua_pushstring(L, "the host");
+    return;
+  }
+  lua_getinfo(L, ">S", &ar);
+  if (line > 0)
+    lua_pushfstring(L, "%s:%d", ar.short_src, line);
+  else
+    lua_pushstring(L, ar.short_src);
+}
+
+void art_push_spawn_site(lua_State *L, const struct art_lua_task *t, int index) {
+  lua_getiuservalue(L, index, ART_TASK_SPAWNER);
+  put_place(L, t->line);
+}
+
+/* [-1, +0, m] One frame, its function on top, to the text that ends just below. */
+static void add_frame(lua_State *L, int line) {
+  lua_Debug ar;
+  lua_getinfo(L, ">S", &ar);
+  if (*ar.what == 'm')
+    lua_pushfstring(L, "\n\t%s:%d: in main chunk", ar.short_src, line);
+  else
+    lua_pushfstring(L, "\n\t%s:%d: in function <%s:%d>", ar.short_src, line, ar.short_src,
+                    ar.linedefined);
+  lua_concat(L, 2);
+}
+
+void art_push_frames(lua_State *L, lua_State *of, int level) {
+  lua_Debug ar;
+  lua_pushstring(L, "");
+  for (int n = 0; n < MAX_FRAMES && lua_getstack(of, level, &ar); level++) {
+    if (!lua_checkstack(of, 1)) return;
+    lua_getinfo(of, "fl", &ar);
+    if (lua_iscfunction(of, -1)) {
+      lua_pop(of, 1);
+      continue;
+    }
+    if (of != L) lua_xmove(of, L, 1);
+    add_frame(L, ar.currentline);
+    n++;
+  }
+}
+
+int art_push_story(lua_State *L, int index) {
+  index = lua_absindex(L, index);
+  luaL_checkstack(L, 12, NULL);
+  art_push_value(L, ART_TRACES);
+  find_trace(L, index, lua_gettop(L));
+  int trace = lua_gettop(L);
+  if (lua_isnil(L, trace)) return 1;
+  luaL_tolstring(L, index, NULL);
+  lua_Integer n = (lua_Integer)lua_rawlen(L, trace);
+  for (lua_Integer i = 1; i <= n; i += 2) {
+    lua_rawgeti(L, trace, i);
+    lua_rawgeti(L, trace, i + 1);
+    if (lua_isfunction(L, -2)) {
+      int line = (int)lua_tointeger(L, -1);
+      lua_pop(L, 1);
+      add_frame(L, line);
+    } else {
+      lua_remove(L, -2);
+      lua_pushfstring(L, "\n    %s", lua_tostring(L, -1));
+      lua_replace(L, -2);
+      lua_concat(L, 2);
+    }
+  }
+  return 1;
+}

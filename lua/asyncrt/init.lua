@@ -1,0 +1,30 @@
+--- asyncrt: an asynchronous runtime for Lua. A Lua coroutine is a future: the run loop resumes it, it leaves its
+-- waker with what it waits for and yields, the waker puts it back on the run queue.
+-- @module asyncrt
+local core = require "asyncrt.core"
+require "asyncrt.report"
+
+local async = {
+  run = core.run,
+  runtime = core.runtime,
+  spawn = core.spawn,
+  spawn_with = core.spawn_with,
+  try_spawn = core.try_spawn,
+  detach = core.detach,
+  current = core.current,
+  yield = core.yield,
+  cancelling = core.cancelling,
+  locals = core.locals,
+  scope = core.scope,
+  shield = core.shield,
+  timeout = core.timeout,
+  try_timeout = core.try_timeout,
+  sleep = core.sleep,
+  sleep_until = core.sleep_until,
+  now = core.now,
+  waker = core.waker,
+  park = core.park,
+  future = core.future,
+}
+
+return async

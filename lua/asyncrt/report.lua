@@ -1,0 +1,28 @@
+-- What is told to people: errors that nobody took, and deadlocks.
+local core = require "asyncrt.core"
+
+local hooks = core.hooks()
+
+local function describe(err)
+  return core.story(err) or tostring(err)
+end
+
+-- The default on_error. The traceback is the story from the throw to the task's spawn.
+function hooks.report(err, task)
+  local where = task and tostring(task) or "no task"
+  io.stderr:write("asyncrt: error that nobody took, in ", where, ": ", describe(err), "\n")
+end
+
+-- Called before anything is cancelled: every waiter with what it waits for and where.
+function hooks.deadlock(rt)
+  local lines = {}
+  for _, task in ipairs(core.live(rt)) do
+    lines[#lines + 1] = "  " .. task:traceback():gsub("\n", "\n  ")
+  end
+  local err = core.new_error("deadlock", ("deadlock: %d task%s can never go on\n%s"):format(
+    #lines, #lines == 1 and "" or "s", table.concat(lines, "\n")))
+  err.tasks = core.live(rt)
+  return err
+end
+
+return { describe = describe }

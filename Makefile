@@ -9,7 +9,7 @@ INST_LUADIR = $(PREFIX)/share/lua/$(LUA_VERSION)
 CC      = gcc
 CFLAGS  = -O2 -g
 LIBFLAG = -shared
-ART_CFLAGS = -std=c11 -D_GNU_SOURCE -fPIC -pthread -fvisibility=hidden -Icsrc \
+ART_CFLAGS = -std=c11 -D_GNU_SOURCE -fPIC -fno-plt -pthread -fvisibility=hidden -Icsrc \
              -Wall -Wextra -Wshadow -Wmissing-prototypes
 LUA_INCDIR  =
 LUA_CFLAGS := $(if $(LUA_INCDIR),-I$(LUA_INCDIR),$(shell pkg-config --cflags lua$(LUA_VERSION) 2>/dev/null || \

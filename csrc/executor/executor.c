@@ -5,21 +5,7 @@
 #include "base/clock.h"
 #include "base/inbox.h"
 #include "base/list.h"
-
-static void push(struct art_queue *q, struct art_task *t) {
-  t->next = NULL;
-  if (q->first == NULL)
-    q->first = t;
-  else
-    q->last->next = t;
-  q->last = t;
-}
-
-static struct art_task *pop(struct art_queue *q) {
-  struct art_task *t = q->first;
-  if (t != NULL) q->first = t->next;
-  return t;
-}
+#include "executor/poll.h"
 
 uint64_t art_executor_random(struct art_executor *ex) {
   uint64_t x = ex->random;
@@ -56,7 +42,7 @@ static void push_in_group(struct art_executor *ex, struct art_task *t) {
   }
   struct art_task **head = ex->group_before == NULL ? &ex->woken.first : &ex->group_before->next;
   if (*head == NULL || (art_executor_random(ex) & 1) != 0) {
-    push(&ex->woken, t);
+    art_queue_push(&ex->woken, t);
   } else {
     t->next = *head;
     *head = t;
@@ -67,20 +53,18 @@ static void push_seeded(struct art_executor *ex, struct art_task *t) {
   if (ex->phase == ART_PHASE_TIMERS)
     push_in_group(ex, t);
   else if (t->fresh)
-    push(&ex->ready, t);
+    art_queue_push(&ex->ready, t);
   else
-    push(&ex->lane[art_executor_random(ex) % ART_LANES], t);
+    art_queue_push(&ex->lane[art_executor_random(ex) % ART_LANES], t);
 }
 
-static void enqueue(struct art_executor *ex, struct art_task *t) {
-  t->state = ART_TASK_QUEUED;
-  ex->queued++;
+void art_executor_enqueue_slow(struct art_executor *ex, struct art_task *t) {
   if (ex->seeded)
     push_seeded(ex, t);
   else if (ex->phase != ART_PHASE_TASKS)
-    push(&ex->woken, t);
+    art_queue_push(&ex->woken, t);
   else
-    push(&ex->ready, t);
+    art_queue_push(&ex->ready, t);
   if (ex->exposed) {
     ex->exposed = false;
     art_inbox_notify(ex->inbox);
@@ -90,7 +74,7 @@ static void enqueue(struct art_executor *ex, struct art_task *t) {
 static void wake_local(struct art_waker *self) {
   struct art_task *t = ART_CONTAINER(self, struct art_task, waker);
   switch ((enum art_task_state)t->state) {
-  case ART_TASK_PARKED: enqueue(t->executor, t); break;
+  case ART_TASK_PARKED: art_executor_enqueue(t->executor, t); break;
   case ART_TASK_RUNNING: t->state = ART_TASK_WOKEN; break;
   case ART_TASK_QUEUED:
   case ART_TASK_WOKEN:
@@ -111,27 +95,14 @@ void art_task_init(struct art_task *t, const struct art_task_class *klass,
   ex->live++;
 }
 
-static void after_poll(struct art_executor *ex, struct art_task *t) {
-  if (t->state == ART_TASK_RUNNING) {
-    t->state = ART_TASK_PARKED;
-  } else if (t->yielded && ex->ticking) {
-    t->state = ART_TASK_QUEUED;
-    push(&ex->deferred, t);
-    ex->deferred_count++;
-  } else {
-    enqueue(ex, t);
+void art_executor_put_choosy(struct art_executor *ex, struct art_task *t) {
+  if (!t->yielded || !ex->ticking) {
+    art_executor_enqueue(ex, t);
+    return;
   }
-}
-
-static void run_one(struct art_executor *ex, struct art_task *t) {
-  ex->queued--;
-  ex->running = t;
-  ex->budget = ART_POLL_BUDGET;
-  t->state = ART_TASK_RUNNING;
-  t->fresh = false;
-  t->yielded = false;
-  if (t->klass->run(t) == ART_PENDING) after_poll(ex, t);
-  ex->running = NULL;
+  t->state = ART_TASK_QUEUED;
+  art_queue_push(&ex->deferred, t);
+  ex->deferred_count++;
 }
 
 /* A lane at random, then the next one that has a task; the tasks that were never polled are one lane. */
@@ -139,42 +110,51 @@ static struct art_task *pop_seeded(struct art_executor *ex) {
   unsigned start = (unsigned)(art_executor_random(ex) % (ART_LANES + 1));
   for (unsigned i = 0; i <= ART_LANES; i++) {
     unsigned lane = (start + i) % (ART_LANES + 1);
-    struct art_task *t = pop(lane == ART_LANES ? &ex->ready : &ex->lane[lane]);
+    struct art_task *t = art_queue_pop(lane == ART_LANES ? &ex->ready : &ex->lane[lane]);
     if (t != NULL) return t;
   }
   return NULL;
 }
 
 static struct art_task *pop_woken(struct art_executor *ex) {
-  struct art_task *t = pop(&ex->woken);
+  struct art_task *t = art_queue_pop(&ex->woken);
   if (t == ex->group_before)
     ex->group_before = NULL; /* what is left of its group leads the queue */
   return t;
 }
 
-static struct art_task *pop_ready(struct art_executor *ex) {
-  return ex->seeded ? pop_seeded(ex) : pop(&ex->ready);
+/* At least one poll a turn, however late it is. */
+static bool is_late(struct art_executor *ex) {
+  if (ex->until_ns == ART_NEVER || !ex->begun) return false;
+  return art_monotonic_ns() >= ex->until_ns;
 }
 
-unsigned art_executor_run(struct art_executor *ex, unsigned max_polls, uint64_t until_ns) {
-  struct art_task *(*const sources[])(struct art_executor *) = {pop_woken, pop_ready};
-  unsigned polls = 0;
-  for (int s = 0; s < 2; s++) {
-    struct art_task *t;
-    for (unsigned n = 0; n < max_polls && (t = sources[s](ex)) != NULL; n++) {
-      run_one(ex, t);
-      polls++;
-      if (until_ns != ART_NEVER && art_monotonic_ns() >= until_ns) return polls;
-    }
+struct art_task *art_executor_next_choosy(struct art_executor *ex) {
+  if (is_late(ex)) return NULL;
+  ex->begun = true;
+  if (ex->woken_left > 0 && ex->woken.first != NULL) {
+    ex->woken_left--;
+    return pop_woken(ex);
   }
-  return polls;
+  if (ex->ready_left == 0) return NULL;
+  ex->ready_left--;
+  return ex->seeded ? pop_seeded(ex) : art_queue_pop(&ex->ready);
+}
+
+void art_executor_run(struct art_executor *ex, unsigned max_polls, uint64_t until_ns) {
+  ex->woken_left = ex->ready_left = max_polls;
+  ex->until_ns = until_ns;
+  ex->begun = false;
+  ex->choosy = ex->seeded || until_ns != ART_NEVER;
+  struct art_task *t = art_executor_next(ex);
+  while (t != NULL) t = t->klass->run(ex, t);
 }
 
 void art_executor_undefer(struct art_executor *ex) {
   struct art_task *t;
-  while ((t = pop(&ex->deferred)) != NULL) {
+  while ((t = art_queue_pop(&ex->deferred)) != NULL) {
     t->yielded = false;
     ex->deferred_count--;
-    enqueue(ex, t);
+    art_executor_enqueue(ex, t);
   }
 }

@@ -24,12 +24,16 @@ struct art_executor {
   struct art_queue woken;    /* by timers and I/O */
   struct art_queue ready;    /* by other tasks; with a seed: not polled yet */
   struct art_queue deferred; /* yielded in this tick */
-  struct art_task *running;
   struct art_inbox *inbox;
   const struct art_allocator *allocator;
   unsigned queued; /* tasks in woken, ready and the lanes */
   unsigned deferred_count;
-  unsigned live;        /* tasks that have not ended */
+  unsigned live;       /* tasks that have not ended */
+  unsigned woken_left; /* polls that this turn has left for either kind */
+  unsigned ready_left;
+  uint64_t until_ns;    /* monotonic; when the turn ends in any case */
+  bool begun;           /* a task was polled in this turn */
+  bool choosy;          /* a seed or until_ns has a say in what is next */
   unsigned budget;      /* operations left to the running poll */
   enum art_phase phase; /* on whose behalf wakes come in */
   bool ticking;         /* a host drives: yields last until the next tick */
@@ -47,8 +51,8 @@ void art_executor_init(struct art_executor *ex, const struct art_allocator *a,
 void art_executor_seed(struct art_executor *ex, uint64_t seed);
 
 /* Polls at most max_polls tasks woken by drivers and as many ready ones, until until_ns (monotonic; ART_NEVER: no
-** clock is read), at least one. The number of polls. */
-unsigned art_executor_run(struct art_executor *ex, unsigned max_polls, uint64_t until_ns);
+** clock is read), at least one. */
+void art_executor_run(struct art_executor *ex, unsigned max_polls, uint64_t until_ns);
 
 /* What yielded since the last call becomes ready. */
 void art_executor_undefer(struct art_executor *ex);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "executor/cx.h"
+#include "executor/poll.h"
 #include "executor/remote.h"
 #include "executor/runtime.h"
 
@@ -41,16 +42,26 @@ static void end(struct poll_task *p) {
   unref(p);
 }
 
-static enum art_poll run(struct art_task *t) {
-  struct poll_task *p = of(t);
-  struct art_poll_cx cx = {.task = t, .waker = art_task_remote(t)};
-  bool cancelled = atomic_load_explicit(&p->cancelled, memory_order_acquire);
-  if (!cancelled && p->poll(&cx, p->state) == ART_PENDING) return ART_PENDING;
-  end(p);
-  return ART_READY;
+static enum art_poll poll_once(struct poll_task *p) {
+  struct art_poll_cx cx = {.task = &p->task, .waker = art_task_remote(&p->task)};
+  if (atomic_load_explicit(&p->cancelled, memory_order_acquire)) return ART_READY;
+  return p->poll(&cx, p->state);
 }
 
+static struct art_task *run(struct art_executor *ex, struct art_task *t);
+
 static const struct art_task_class poll_class = {.run = run};
+
+static struct art_task *run(struct art_executor *ex, struct art_task *t) {
+  do {
+    if (poll_once(of(t)) == ART_PENDING)
+      art_executor_put(ex, t);
+    else
+      end(of(t));
+    t = art_executor_next(ex);
+  } while (t != NULL && t->klass == &poll_class);
+  return t;
+}
 
 struct art_task *art_spawn(struct art_runtime *rt, art_poll_fn *poll, void *state,
                            art_drop_fn *drop) {

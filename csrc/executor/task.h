@@ -21,9 +21,11 @@ enum art_task_state {
   ART_TASK_DONE     /* never polled again; wakes change nothing */
 };
 
+/* Kinds of tasks. A class polls its tasks in a loop of its own, so that between the executor's loop and the poll
+** there is no call for every task: see poll.h. */
 struct art_task_class {
-  /* Polls once. Before ART_READY it calls art_task_end; the executor does not touch the task after that. */
-  enum art_poll (*run)(struct art_task *t);
+  /* Polls 't', then whatever tasks of the same class come next. The first task of another class, NULL: none. */
+  struct art_task *(*run)(struct art_executor *ex, struct art_task *t);
 };
 
 /* Embedded in every kind of task. */

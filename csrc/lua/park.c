@@ -1,5 +1,6 @@
 #include "lua/park.h"
 
+#include "executor/poll.h"
 #include "lua/anchors.h"
 #include "lua/ending.h"
 #include "lua/error.h"
@@ -26,8 +27,9 @@ bool art_take_abort(struct art_lua_task *t) {
 
 int art_yield(lua_State *L, struct art_lua_task *t, lua_KFunction k, lua_KContext ctx) {
   t->core.yielded = true;
-  art_task_wake(&t->core);
-  return art_park(L, t, &yield_wait, k, ctx);
+  t->core.state = ART_TASK_WOKEN;
+  t->wait = &yield_wait;
+  return lua_yieldk(L, 0, ctx, k);
 }
 
 int art_park_for_children(lua_State *L, struct art_lua_task *t, lua_KFunction k, lua_KContext ctx) {
@@ -124,15 +126,14 @@ static int start(struct art_lua_task *t) {
 }
 
 /* After the end, on the host's stack: the handle is let go, unless its failure is still to be told. */
-static enum art_poll finish(struct art_lua_task *t) {
+static void finish(struct art_lua_task *t) {
   struct art_lua_runtime *rt = t->rt;
   art_task_end(&t->core);
   if ((t->flags & ART_HELD) == 0) art_let_go(rt->host, t, rt->anchors);
-  return ART_READY;
 }
 
 /* The task ends with the error on top of the host's stack, outside of its body. */
-static enum art_poll fail(struct art_lua_task *t) {
+static void fail(struct art_lua_task *t) {
   lua_State *L = t->rt->host;
   lua_rawgeti(L, t->rt->anchors, t->cancel.slot);
   lua_insert(L, -2);
@@ -141,11 +142,11 @@ static enum art_poll fail(struct art_lua_task *t) {
   t->nvalues = 1;
   art_abandon_scopes(L, t, t->rt->anchors);
   art_end_task(t, ART_FAILED);
-  return finish(t);
+  finish(t);
 }
 
 /* Cancelled before its first poll: it never runs. */
-static enum art_poll never_run(struct art_lua_task *t, const struct art_cancel *cancel) {
+static void never_run(struct art_lua_task *t, const struct art_cancel *cancel) {
   struct art_lua_runtime *rt = t->rt;
   lua_State *L = rt->host;
   if (cancel != &t->cancel || t->cancel.cause != ART_EXPLICIT) { /* task:cancel left its reason */
@@ -155,16 +156,16 @@ static enum art_poll never_run(struct art_lua_task *t, const struct art_cancel *
     lua_pop(L, 1);
   }
   art_end_task(t, ART_CANCELLED);
-  return finish(t);
+  finish(t);
 }
 
 /* No memory to begin the body or to keep its results: the coroutine is not used again. */
-static enum art_poll broken(struct art_lua_task *t) {
+static void broken(struct art_lua_task *t) {
   struct art_lua_runtime *rt = t->rt;
   lua_xmove(t->co, rt->host, 1);
   drop_thread(rt, t->thread_slot);
   t->co = NULL;
-  return fail(t);
+  fail(t);
 }
 
 static void plain_yield_hook(lua_State *L, lua_Debug *ar) {
@@ -175,31 +176,59 @@ static void plain_yield_hook(lua_State *L, lua_Debug *ar) {
 
 /* A plain coroutine.yield that no resume of the task's own takes. Only the task itself can raise, so it is resumed
 ** with a hook that does so at its next instruction. */
-static enum art_poll plain_yield(struct art_lua_task *t, int nresults) {
+static void plain_yield(struct art_lua_task *t, int nresults) {
   lua_pop(t->co, nresults);
   if (lua_gethook(t->co) == NULL) lua_sethook(t->co, plain_yield_hook, LUA_MASKCOUNT, 1);
   art_task_wake(&t->core);
-  return ART_PENDING;
+  art_executor_put(t->core.executor, &t->core);
 }
 
-static enum art_poll run(struct art_task *core) {
-  struct art_lua_task *t = ART_CONTAINER(core, struct art_lua_task, core);
-  struct art_lua_runtime *rt = t->rt;
-  int nargs = 0, nresults;
-  if (t->co == NULL) {
-    const struct art_cancel *cancel = art_cancelled_by(t);
-    if (cancel != NULL) return never_run(t, cancel);
-    nargs = start(t);
-    if (nargs == 0) return fail(t);
+/* The first poll: a coroutine, its function and arguments. The number of arguments; 0: the task has ended. */
+static int first_poll(struct art_lua_task *t) {
+  const struct art_cancel *cancel = art_cancelled_by(t);
+  if (cancel != NULL) {
+    never_run(t, cancel);
+    return 0;
   }
-  t->wait = NULL;
-  rt->state->current = t;
-  int status = lua_resume(t->co, rt->host, nargs, &nresults);
-  rt->state->current = NULL;
-  if (status == LUA_YIELD) return t->wait != NULL ? ART_PENDING : plain_yield(t, nresults);
-  if (status != LUA_OK) return broken(t);
-  recycle_thread(t);
-  return finish(t);
+  int nargs = start(t);
+  if (nargs == 0) fail(t);
+  return nargs;
 }
+
+/* What a resume gave that is not a park: the end, or something odd. */
+static void not_parked(struct art_lua_task *t, int status, int nresults) {
+  if (status == LUA_YIELD) {
+    plain_yield(t, nresults);
+  } else if (status != LUA_OK) {
+    broken(t);
+  } else {
+    recycle_thread(t);
+    finish(t);
+  }
+}
+
+static struct art_task *run(struct art_executor *ex, struct art_task *core);
 
 const struct art_task_class art_lua_task_class = {.run = run};
+
+/* Every return after a yield is mispredicted, for a yield is a long jump: so there is no frame between this loop and
+** the one lua_resume. */
+static struct art_task *run(struct art_executor *ex, struct art_task *core) {
+  struct art_lua_runtime *rt = ART_CONTAINER(core, struct art_lua_task, core)->rt;
+  struct art_lua *state = rt->state;
+  lua_State *host = rt->host;
+  do {
+    struct art_lua_task *t = ART_CONTAINER(core, struct art_lua_task, core);
+    int nargs = 0, nresults;
+    if (t->co == NULL && (nargs = first_poll(t)) == 0) continue;
+    t->wait = NULL;
+    state->current = t;
+    int status = lua_resume(t->co, host, nargs, &nresults);
+    state->current = NULL;
+    if (status == LUA_YIELD && t->wait != NULL)
+      art_executor_put(ex, core);
+    else
+      not_parked(t, status, nresults);
+  } while ((core = art_executor_next(ex)) != NULL && core->klass == &art_lua_task_class);
+  return core;
+}

@@ -114,12 +114,6 @@ void art_scope_cancel(struct art_scope *s, enum art_cause cause) {
   art_scope_propagate(s);
 }
 
-const struct art_cancel *art_cancelled_by(const struct art_lua_task *t) {
-  const struct art_scope *s = t->scope;
-  if (s->cancelled_by != NULL) return s->cancelled_by;
-  return t->cancel.cause != ART_NOT_CANCELLED && s->owner != t ? &t->cancel : NULL;
-}
-
 void art_cancel_task(struct art_lua_task *t, enum art_cause cause) {
   if (t->outcome != ART_OPEN || t->cancel.cause != ART_NOT_CANCELLED) return;
   t->cancel.cause = (uint8_t)cause;

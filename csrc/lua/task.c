@@ -14,12 +14,12 @@ struct art_lua_task *art_current(lua_State *L, const char *function) {
   return t;
 }
 
-struct art_lua_task *art_checkpoint(lua_State *L, const char *function) {
+struct art_lua_task *art_checkpoint_fails(lua_State *L, const char *function) {
   struct art_lua_task *t = art_current(L, function);
   if (!lua_isyieldable(L))
     luaL_error(L, "'%s' cannot suspend here: a C function or a finaliser is in the way", function);
-  if (art_cancelled_by(t) != NULL) art_raise_cancelled(L, t);
-  return t;
+  art_raise_cancelled(L, t);
+  return NULL;
 }
 
 struct art_lua_task *art_to_task(lua_State *L, int arg, const char *function) {

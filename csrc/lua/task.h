@@ -4,6 +4,7 @@
 
 #include "drivers/wheel.h"
 #include "lua/cancel.h"
+#include "lua/scope.h"
 #include "lua/state.h"
 #include "sync/waitlist.h"
 
@@ -68,15 +69,27 @@ struct art_lua_task {
 /* The running task, called from its own coroutine; raises otherwise. */
 struct art_lua_task *art_current(lua_State *L, const char *function);
 
-/* As art_current, for a function that suspends: raises also where Lua cannot yield, and, before any effect, if the
-** task is cancelled. */
-struct art_lua_task *art_checkpoint(lua_State *L, const char *function);
+/* The outermost cancel that reaches the code that runs in 't' now, NULL if none does. */
+static inline const struct art_cancel *art_cancelled_by(const struct art_lua_task *t) {
+  const struct art_scope *s = t->scope;
+  if (s->cancelled_by != NULL) return s->cancelled_by;
+  return t->cancel.cause != ART_NOT_CANCELLED && s->owner != t ? &t->cancel : NULL;
+}
+
+/* Raises what is wrong: see art_checkpoint. */
+struct art_lua_task *art_checkpoint_fails(lua_State *L, const char *function);
+
+/* As art_current, for a function that suspends: raises also where Lua cannot yield, and, before any effect, if the task
+** is cancelled. */
+static inline struct art_lua_task *art_checkpoint(lua_State *L, const char *function) {
+  struct art_lua_task *t = art_lua_of(L)->current;
+  if (t == NULL || t->co != L || !lua_isyieldable(L) || art_cancelled_by(t) != NULL)
+    return art_checkpoint_fails(L, function);
+  return t;
+}
 
 /* The task at 'arg'; raises for anything else. */
 struct art_lua_task *art_to_task(lua_State *L, int arg, const char *function);
-
-/* The outermost cancel that reaches the code that runs in 't' now, NULL if none does. */
-const struct art_cancel *art_cancelled_by(const struct art_lua_task *t);
 
 /* Nothing once the task has ended or if it was cancelled before. */
 void art_cancel_task(struct art_lua_task *t, enum art_cause cause);

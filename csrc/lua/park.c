@@ -13,9 +13,18 @@ enum { HANDLER = 1, BODY }; /* the bottom of every coroutine's stack, for life *
 static const struct art_wait yield_wait = {.what = "yield"};
 static const struct art_wait children_wait = {.what = "its children"};
 
+/* A cancel cuts the waits of parked tasks only. One that came after a hint had queued the task is noticed here, where the
+** continuation has found nothing and waits again. */
+static void cut_own_wait(struct art_lua_task *t, const struct art_wait *wait) {
+  wait->abort(t);
+  t->flags |= ART_ABORTED;
+  art_task_wake(&t->core);
+}
+
 int art_park(lua_State *L, struct art_lua_task *t, const struct art_wait *wait, lua_KFunction k,
              lua_KContext ctx) {
   t->wait = wait;
+  if (wait->abort != NULL && art_cancelled_by(t) != NULL) cut_own_wait(t, wait);
   return lua_yieldk(L, 0, ctx, k);
 }
 

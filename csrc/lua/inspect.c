@@ -64,6 +64,52 @@ static int spawn_site(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg art_inspect_functions[] = {
-    {"live", live},         {"story", story},           {"hooks", hooks}, {"new_error", new_error},
-    {"is_error", is_error}, {"spawn_site", spawn_site}, {NULL, NULL}};
+/* checkpoint(name) -> may one more operation complete at once? Raises as every function that suspends does. */
+static int checkpoint(lua_State *L) {
+  struct art_lua_task *t = art_checkpoint(L, luaL_checkstring(L, 1));
+  lua_pushboolean(L, art_executor_spend(t->core.executor));
+  return 1;
+}
+
+/* The table whose keys are all runtimes that were made and not collected. */
+static int runtimes(lua_State *L) {
+  art_push_value(L, ART_RUNTIMES);
+  return 1;
+}
+
+static void set_count(lua_State *L, const char *name, lua_Integer n) {
+  lua_pushinteger(L, n);
+  lua_setfield(L, -2, name);
+}
+
+/* counts(rt) -> {tasks =, timers =, operations =, threads =, anchored =}: anchored are the slots besides the threads'.
+** counts() -> {lost =, stray =}: see state.h. */
+static int counts(lua_State *L) {
+  if (lua_isnone(L, 1)) {
+    lua_createtable(L, 0, 2);
+    set_count(L, "lost", art_lua_of(L)->lost);
+    set_count(L, "stray", art_lua_of(L)->stray);
+    return 1;
+  }
+  struct art_lua_runtime *rt = art_to_runtime(L, 1, "counts");
+  const struct art_runtime *core = rt->core;
+  lua_createtable(L, 0, 5);
+  if (core == NULL) return 1;
+  set_count(L, "tasks", core->executor.live);
+  set_count(L, "timers", (lua_Integer)(core->wheel.count + core->outer_wheel.count));
+  set_count(L, "operations", core->reactor.pending);
+  set_count(L, "threads", rt->threads);
+  set_count(L, "anchored", (lua_Integer)rt->slots - rt->free_count - rt->threads);
+  return 1;
+}
+
+const luaL_Reg art_inspect_functions[] = {{"live", live},
+                                          {"story", story},
+                                          {"hooks", hooks},
+                                          {"new_error", new_error},
+                                          {"is_error", is_error},
+                                          {"spawn_site", spawn_site},
+                                          {"checkpoint", checkpoint},
+                                          {"runtimes", runtimes},
+                                          {"counts", counts},
+                                          {NULL, NULL}};

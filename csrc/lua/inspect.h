@@ -4,7 +4,7 @@
 
 #include <lauxlib.h>
 
-extern const luaL_Reg
-    art_inspect_functions[]; /* live, story, hooks, new_error, errors, parent, spawn_site */
+extern const luaL_Reg art_inspect_functions
+    []; /* live, counts, runtimes, story, hooks, new_error, is_error, spawn_site, checkpoint */
 
 #endif

@@ -1,9 +1,11 @@
 #include "lua/runtime.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lua/anchors.h"
 #include "lua/args.h"
 #include "lua/error.h"
 #include "lua/loop.h"
@@ -143,6 +145,11 @@ struct art_lua_runtime *art_new_runtime(lua_State *L, int table, const char *fun
   art_list_init(&rt->reports);
   art_list_init(&rt->limbo);
   luaL_setmetatable(L, ART_RUNTIME_NAME);
+  art_push_value(L, ART_RUNTIMES);
+  lua_pushvalue(L, handle);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
   new_anchors(L);
   lua_setiuservalue(L, handle, ART_RUNTIME_ANCHORS);
   keep_lua_options(L, table, handle, rt);
@@ -192,12 +199,13 @@ static void turn_until(struct art_lua_runtime *rt, uint64_t grace_ns) {
   art_wheel_disarm(w, &end);
 }
 
-static void forget_limbo(struct art_lua_runtime *rt) {
+static void forget(struct art_lua_runtime *rt, struct art_list *failed) {
   struct art_list *n;
-  while ((n = art_list_pop(&rt->limbo)) != NULL)
-    ART_CONTAINER(n, struct art_lua_task, sibling)->rt = NULL;
-  while ((n = art_list_pop(&rt->root->failures)) != NULL)
-    ART_CONTAINER(n, struct art_lua_task, sibling)->rt = NULL;
+  while ((n = art_list_pop(failed)) != NULL) {
+    struct art_lua_task *t = ART_CONTAINER(n, struct art_lua_task, sibling);
+    art_unanchor(rt->host, rt, rt->anchors, t->cancel.slot);
+    t->rt = NULL;
+  }
 }
 
 void art_close_runtime(lua_State *L, struct art_lua_runtime *rt, int index, uint64_t grace_ns) {
@@ -214,7 +222,9 @@ void art_close_runtime(lua_State *L, struct art_lua_runtime *rt, int index, uint
   for (int i = 0; i < LAST_TURNS && art_executor_ready(&rt->core->executor); i++) art_loop_turn(rt);
   art_loop_kill(rt, rt->root);
   art_loop_report(rt);
-  forget_limbo(rt);
+  forget(rt, &rt->limbo);
+  forget(rt, &rt->root->failures);
+  rt->state->stray += rt->slots - rt->free_count - rt->threads;
   art_loop_leave(L, rt);
   art_scope_end(rt->root);
   destroy(rt);
@@ -232,13 +242,22 @@ static int runtime_close_variable(lua_State *L) {
   return 0;
 }
 
+static void warn_of_lost(lua_State *L, struct art_lua_runtime *rt) {
+  char text[100];
+  unsigned n = rt->core->executor.live;
+  if (n == 0) return;
+  rt->state->lost += n;
+  snprintf(text, sizeof text, "asyncrt: a runtime was collected with %u task%s that had not ended",
+           n, n == 1 ? "" : "s");
+  lua_warning(L, text, 0);
+}
+
 /* Collected, or lua_close: no Lua is run. */
 static int runtime_gc(lua_State *L) {
   struct art_lua_runtime *rt = lua_touserdata(L, 1);
   if (rt->core == NULL) return 0;
   if (rt->root != NULL) {
-    if (!art_list_empty(&rt->root->children) || !art_list_empty(&rt->root->scopes))
-      lua_warning(L, "asyncrt: a runtime was collected with tasks that had not ended", 0);
+    warn_of_lost(L, rt);
     for (struct art_scope *s = rt->root; s != NULL;) {
       if (!art_list_empty(&s->scopes)) {
         s = ART_CONTAINER(s->scopes.next, struct art_scope, node);

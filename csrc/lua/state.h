@@ -21,12 +21,13 @@ enum art_lua_value {
   ART_SUPERVISED_META, /* tasks whose failure belongs to whoever awaits: with a finaliser */
   ART_SCOPE_META,
   ART_ERROR_META,
-  ART_TRACES,  /* weak keys: error value -> trace */
-  ART_NAMES,   /* weak keys: task -> name */
-  ART_WAKERS,  /* weak keys: task -> its waker */
-  ART_LOCALS,  /* weak keys: task -> record of its locals */
-  ART_HOOKS,   /* functions of the Lua layer that C calls, by name */
-  ART_REPORTS, /* {error, task, error, task, ...}: failures that are nobody's own, for on_error */
+  ART_TRACES,   /* weak keys: error value -> trace */
+  ART_NAMES,    /* weak keys: task -> name */
+  ART_WAKERS,   /* weak keys: task -> its waker */
+  ART_LOCALS,   /* weak keys: task -> record of its locals */
+  ART_RUNTIMES, /* weak keys: every runtime that was made */
+  ART_HOOKS,    /* functions of the Lua layer that C calls, by name */
+  ART_REPORTS,  /* {error, task, error, task, ...}: failures that are nobody's own, for on_error */
   ART_NOTE_KILLED, /* function(task): see loop.c */
   ART_SPAWN_MAIN,  /* function(runtime, anchors, scope, main, ...): see run.c */
   ART_LUA_VALUES = ART_SPAWN_MAIN
@@ -40,6 +41,8 @@ struct art_lua {
   bool reported;                  /* ART_REPORTS is not empty */
   bool rethrown;              /* the error that is raised now is on its way already: see trace.h */
   struct art_config defaults; /* for the runtimes made here */
+  lua_Integer lost;           /* tasks that had not ended when their runtime was collected */
+  lua_Integer stray; /* slots that nobody had given back when their runtime was closed: none */
 };
 
 static inline struct art_lua *art_lua_of(lua_State *L) {

@@ -2,6 +2,7 @@
 -- waker with what it waits for and yields, the waker puts it back on the run queue.
 -- @module asyncrt
 local core = require "asyncrt.core"
+local errors = require "asyncrt.errors"
 require "asyncrt.report"
 
 local async = {
@@ -22,9 +23,15 @@ local async = {
   sleep = core.sleep,
   sleep_until = core.sleep_until,
   now = core.now,
+  interval = require "asyncrt.interval".interval,
   waker = core.waker,
   park = core.park,
+  poll = require "asyncrt.poll".poll,
   future = core.future,
+  check = errors.check,
+  is_cancelled = errors.is_cancelled,
+  is_timeout = errors.is_timeout,
+  traceback = errors.traceback,
 }
 
 return async

@@ -1,0 +1,68 @@
+-- Argument checks for functions written in Lua. Messages are Lua's own and carry the position of whoever called the
+-- function that checks. Checkers take that function's documented name, the argument's number, and the arguments from
+-- that one on, so that "nil" and "no value" can be told apart.
+local core = require "asyncrt.core"
+
+local args = {}
+
+local CALLER = 4 -- fail <- checker <- the function that checks <- who called it
+
+-- The name that Lua's own messages give to a value's type.
+local function type_name(n, value)
+  if n == 0 then return "no value" end
+  local meta = getmetatable(value)
+  local name = type(meta) == "table" and rawget(meta, "__name")
+  return type(name) == "string" and name or type(value)
+end
+
+local function fail(name, arg, problem)
+  local called_as = debug.getinfo(3, "n").namewhat
+  if called_as == "method" then arg = arg - 1 end -- self is not counted
+  if arg == 0 then error(("calling '%s' on bad self (%s)"):format(name, problem), CALLER) end
+  error(("bad argument #%d to '%s' (%s)"):format(arg, name, problem), CALLER)
+end
+
+local function is_callable(value)
+  if type(value) == "function" then return true end
+  local meta = getmetatable(value)
+  return type(meta) == "table" and rawget(meta, "__call") ~= nil
+end
+
+function args.callable(name, arg, ...)
+  local value = ...
+  if is_callable(value) then return end
+  fail(name, arg, "function expected, got " .. type_name(select("#", ...), value))
+end
+
+-- Seconds: numbers only, NaN is an error.
+function args.seconds(name, arg, ...)
+  local value = ...
+  if type(value) ~= "number" then fail(name, arg, "number expected, got " .. type_name(select("#", ...), value)) end
+  if value ~= value then fail(name, arg, "number of seconds is NaN") end
+end
+
+-- An object of ours, known by its metatable.
+function args.object(meta, name, arg, ...)
+  local value = ...
+  if type(value) == "table" and getmetatable(value) == meta then return end
+  fail(name, arg, ("%s expected, got %s"):format(meta.__name, type_name(select("#", ...), value)))
+end
+
+function args.any(name, arg, ...)
+  if select("#", ...) == 0 then fail(name, arg, "value expected") end
+end
+
+-- For what only the function itself can check.
+function args.check(ok, name, arg, problem)
+  if not ok then fail(name, arg, problem) end
+end
+
+-- The running task may suspend here: raises if not, and if the task is cancelled. Returns whether one more operation
+-- may complete at once; if not, the function suspends although it need not, so that others get their turn.
+function args.checkpoint(name)
+  local ok, answer = pcall(core.checkpoint, name)
+  if ok then return answer end
+  error(answer, 3) -- a string of pcall's carries no position yet; a cancel is no string
+end
+
+return args

@@ -1,0 +1,164 @@
+---@meta asyncrt
+-- Types of the public functions, for LuaLS. Nothing requires this file; the handles are in meta_handles.lua.
+
+local async = {}
+
+---@alias asyncrt.callable function|table|userdata anything that can be called
+
+-- Running ----------------------------------------------------------------------------------------------------------
+
+---@class asyncrt.runtime.options
+---@field clock? "real"|"virtual"|"manual" default "real"
+---@field seed? integer shuffles what has no promised order, reproducibly
+---@field driver? "auto"|"epoll"|"poll" default "auto"
+---@field on_error? fun(err: any, task: asyncrt.task?) failures that nobody took; default: to stderr
+---@field deadlock? boolean default true: raise when nothing can go on; false: wait for ever
+
+---Runs `main(...)` as a task in a runtime of its own, until it and its children are done. Raises main's error.
+---@param main asyncrt.callable
+---@param ... any its arguments
+---@return any ... what main returns
+function async.run(main, ...) end
+
+---A runtime to be driven by the host.
+---@param opts? asyncrt.runtime.options
+---@return asyncrt.runtime
+function async.runtime(opts) end
+
+-- Tasks ------------------------------------------------------------------------------------------------------------
+
+---@class asyncrt.spawn.options
+---@field name? string
+---@field scope? asyncrt.scope instead of the innermost one
+---@field supervise? boolean its failure fails no scope
+---@field daemon? boolean keeps its scope not open: cancelled when the rest is done
+
+---A child in the innermost scope. It first runs after the caller suspends.
+---@param fn asyncrt.callable
+---@param ... any its arguments
+---@return asyncrt.task
+function async.spawn(fn, ...) end
+
+---@param opts asyncrt.spawn.options
+---@param fn asyncrt.callable
+---@param ... any
+---@return asyncrt.task
+function async.spawn_with(opts, fn, ...) end
+
+---A child whose failure fails no scope: it is for whoever awaits or joins it, else for on_error.
+---@param fn asyncrt.callable
+---@param ... any
+---@return asyncrt.task
+function async.try_spawn(fn, ...) end
+
+---A task in the run scope instead of the caller's.
+---@param fn asyncrt.callable
+---@param ... any
+---@return asyncrt.task
+function async.detach(fn, ...) end
+
+---@return asyncrt.task
+function async.current() end
+
+---Suspends until the other ready tasks had their turn.
+function async.yield() end
+
+---The reason of the cancel that reaches the calling task now; nil if none does.
+---@return any reason
+function async.cancelling() end
+
+---The calling task's table: starts as a snapshot of its spawner's.
+---@return table
+function async.locals() end
+
+-- Scopes -----------------------------------------------------------------------------------------------------------
+
+---@class asyncrt.scope.options
+---@field supervise? boolean failures stop nobody
+
+---Runs `fn(scope)` and returns its values when every task spawned inside is done; `nil, "cancelled", reason` if the
+---scope's own cancel stopped it. Without a function: the scope of a block, for `local s <close> = async.scope()`.
+---@overload fun(opts?: asyncrt.scope.options): asyncrt.scope
+---@param fn fun(scope: asyncrt.scope): ...
+---@param opts? asyncrt.scope.options
+---@return any ...
+function async.scope(fn, opts) end
+
+---Runs `fn(...)` where cancels from outside do not reach it until it is done.
+---@param fn asyncrt.callable
+---@param ... any
+---@return any ...
+function async.shield(fn, ...) end
+
+---Runs `fn(...)`; raises an error of kind `timeout` if it had to be stopped after so long.
+---@param seconds number
+---@param fn asyncrt.callable
+---@param ... any
+---@return any ...
+function async.timeout(seconds, fn, ...) end
+
+---@param seconds number
+---@param fn asyncrt.callable
+---@param ... any
+---@return boolean in_time
+---@return any ...
+function async.try_timeout(seconds, fn, ...) end
+
+-- Time -------------------------------------------------------------------------------------------------------------
+
+---@param seconds number negative counts as 0
+function async.sleep(seconds) end
+
+---@param time number on the runtime's clock
+function async.sleep_until(time) end
+
+---@return number seconds on the clock of the running runtime
+function async.now() end
+
+---@param period number seconds
+---@return asyncrt.interval interval also an iterator: `for n, late in async.interval(period) do`
+function async.interval(period) end
+
+-- Wakers and futures -----------------------------------------------------------------------------------------------
+
+---The calling task's own.
+---@return asyncrt.waker
+function async.waker() end
+
+---Suspends until the task's waker is woken; may return early.
+function async.park() end
+
+---Calls `fn(waker)` now and after each wake, until its first result is not nil.
+---@param fn fun(waker: asyncrt.waker): ...
+---@return any ...
+function async.poll(fn) end
+
+---@param on_cancel? fun(future: asyncrt.future) called when the last one who waited is cancelled
+---@return asyncrt.future
+function async.future(on_cancel) end
+
+-- Errors -----------------------------------------------------------------------------------------------------------
+
+---As assert, but raises an error of kind `io` with that message and code.
+---@generic T
+---@param v T?
+---@param message? any
+---@param code? any
+---@return T
+---@return any ...
+function async.check(v, message, code) end
+
+---@param err any
+---@return boolean
+function async.is_cancelled(err) end
+
+---@param err any
+---@return boolean
+function async.is_timeout(err) end
+
+---The story of an error, or of here. A handler: `xpcall(async.run, async.traceback, main)`.
+---@param err? any
+---@return string
+function async.traceback(err) end
+
+return async

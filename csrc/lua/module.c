@@ -27,7 +27,7 @@
 
 enum { STATE = 1 }; /* on the stack of luaopen: upvalue 1 of everything */
 
-#define MAX_LISTS 4
+#define MODULE "asyncrt.core" /* in the registry */
 
 static void set_functions(lua_State *L, const luaL_Reg *functions) {
   lua_pushvalue(L, STATE);
@@ -37,7 +37,7 @@ static void set_functions(lua_State *L, const luaL_Reg *functions) {
 /* [-0, +1, m] A metatable whose __index is a plain table of methods. 'name' registers it; lists end with NULL. */
 static void new_type(lua_State *L, const char *name, const luaL_Reg *const *methods,
                      const luaL_Reg *const *metamethods) {
-  if (luaL_newmetatable(L, name) == 0) lua_pop(L, 1), luaL_getmetatable(L, name);
+  luaL_newmetatable(L, name);
   for (; *metamethods != NULL; metamethods++) set_functions(L, *metamethods);
   lua_newtable(L);
   for (; *methods != NULL; methods++) set_functions(L, *methods);
@@ -118,17 +118,22 @@ static void open_state(lua_State *L) {
   set_closure(L, ART_SPAWN_MAIN, art_spawn_main);
 }
 
+/* One a Lua state: loaded once more, after package.loaded was cleared, it is still the module that made the handles
+** there are. */
 int luaopen_asyncrt_core(lua_State *L) {
   static const luaL_Reg *const functions[] = {
       art_run_functions,   art_runtime_functions,  art_spawn_functions,
       art_scope_functions, art_boundary_functions, art_time_functions,
       art_waker_functions, art_future_functions,   art_inspect_functions};
   luaL_checkversion(L);
+  if (lua_getfield(L, LUA_REGISTRYINDEX, MODULE) == LUA_TTABLE) return 1;
   lua_settop(L, STATE);
   open_state(L);
   open_types(L);
   lua_newtable(L);
   for (unsigned i = 0; i < sizeof functions / sizeof *functions; i++)
     set_functions(L, functions[i]);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, MODULE);
   return 1;
 }

@@ -29,8 +29,7 @@ int art_type_error(lua_State *L, int arg, const char *function, const char *expe
   return art_arg_error(L, arg, function, lua_pushfstring(L, "%s expected, got %s", expected, got));
 }
 
-void art_check_callable(lua_State *L, int arg, const char *function) {
-  if (lua_isfunction(L, arg)) return;
+void art_check_has_call(lua_State *L, int arg, const char *function) {
   if (luaL_getmetafield(L, arg, "__call") == LUA_TNIL) art_type_error(L, arg, function, "function");
   lua_pop(L, 1);
 }

@@ -14,7 +14,13 @@ int art_arg_error(lua_State *L, int arg, const char *function, const char *messa
 /* ... (number expected, got table) */
 int art_type_error(lua_State *L, int arg, const char *function, const char *expected);
 
-void art_check_callable(lua_State *L, int arg, const char *function);
+void art_check_has_call(lua_State *L, int arg, const char *function);
+
+/* A function, or anything that can be called like one. */
+static inline void art_check_callable(lua_State *L, int arg, const char *function) {
+  if (!lua_isfunction(L, arg)) art_check_has_call(L, arg, function);
+}
+
 void art_check_table(lua_State *L, int arg, const char *function);
 
 /* Seconds as nanoseconds: numbers only, NaN is an error, negative is 0, 2^62 ns and more is ART_NEVER. */

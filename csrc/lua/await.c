@@ -135,8 +135,10 @@ static int task_cancel(lua_State *L) {
   struct art_lua_task *t = art_to_task(L, 1, "cancel");
   if (t->outcome != ART_OPEN || t->cancel.cause != ART_NOT_CANCELLED) return 0;
   lua_settop(L, 2);
-  lua_setiuservalue(L, 1, ART_TASK_VALUE);
+  art_keep_reason(L);
   if ((t->flags & ART_STARTED) == 0) { /* it never runs: its arguments stay the spawner's */
+    lua_pushnil(L);
+    lua_setiuservalue(L, 1, ART_TASK_VALUE);
     for (int i = 0; i < t->nvalues; i++) {
       lua_pushnil(L);
       lua_setiuservalue(L, 1, ART_TASK_MORE + i);

@@ -42,6 +42,11 @@ static int body_join(lua_State *L, int status, lua_KContext ctx) {
 static int body_done(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;
   bool ok = status == LUA_OK || status == LUA_YIELD;
+  if (ok && t->scope->owner != t) { /* the usual case: no children, nothing to wait for */
+    art_store_values(L, t, HANDLE, lua_gettop(L) - HANDLE);
+    art_end_task(t, ART_DONE);
+    return 0;
+  }
   struct art_scope *own = own_scope(t);
   if (!ok) t->flags |= ART_BODY_RAISED;
   if (own != NULL) art_body_ended(L, own, ok);

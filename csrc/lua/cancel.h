@@ -6,7 +6,7 @@
 
 enum art_cause {
   ART_NOT_CANCELLED,
-  ART_EXPLICIT, /* by a script; its reason is uservalue 1 of the handle */
+  ART_EXPLICIT, /* by a script; its reason is kept beside the handle */
   ART_FAILURE,  /* a child or the body failed */
   ART_EXPIRED,  /* a timeout */
   ART_CLOSED,   /* the runtime is being closed */

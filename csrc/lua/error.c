@@ -41,9 +41,19 @@ void art_push_reason(lua_State *L, const struct art_cancel *cancel, int anchors)
     lua_pushstring(L, cause_names[cancel->cause]);
     return;
   }
+  art_push_value(L, ART_REASONS);
   lua_rawgeti(L, anchors, cancel->slot);
-  lua_getiuservalue(L, -1, 1);
+  lua_rawget(L, -2);
   lua_remove(L, -2);
+}
+
+void art_keep_reason(lua_State *L) {
+  if (lua_isnil(L, 2)) return;
+  art_push_value(L, ART_REASONS);
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 2);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
 }
 
 /* [-0, +1, m] The message, with the reason on top of the stack if that says something. */

@@ -22,8 +22,11 @@ int art_raise_cancelled(lua_State *L, struct art_lua_task *t);
 /* [-0, +1, m] What who awaits the cancelled task at 'index' gets. */
 void art_push_task_cancelled(lua_State *L, struct art_lua_task *t, int index);
 
-/* [-0, +1, -] The reason of a cancel, nil if it has none; the anchor table is at 'anchors'. Works without upvalue. */
+/* [-0, +1, -] The reason of a cancel, nil if it has none; the anchor table is at 'anchors'. */
 void art_push_reason(lua_State *L, const struct art_cancel *cancel, int anchors);
+
+/* [-0, +0, m] The value at 2 will be the reason of the cancel of the task or scope whose handle is at 1. */
+void art_keep_reason(lua_State *L);
 
 /* Is the value at 'index' an error of ours? Works without upvalue. */
 bool art_is_error(lua_State *L, int index);

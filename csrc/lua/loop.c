@@ -28,6 +28,7 @@ void art_loop_enter(lua_State *L, struct art_lua_runtime *rt, int index, const c
   rt->anchors = lua_gettop(L);
   art_push_value(L, ART_HANDLER);
   art_push_value(L, ART_BODY);
+  lua_getiuservalue(L, index, ART_RUNTIME_IDLE);
   rt->host = L;
   rt->runtime = index;
   rt->state->active = rt;
@@ -124,8 +125,7 @@ static void kill_task(struct art_lua_runtime *rt, struct art_lua_task *t) {
     t->wait->abort(t);
   if (t->co != NULL) {
     ART_RESET_THREAD(t->co, L);
-    art_unanchor(L, rt, rt->anchors, t->thread_slot);
-    rt->threads--;
+    rt->coroutines--;
     t->co = NULL;
   }
   art_push_value(L, ART_NOTE_KILLED);

@@ -6,7 +6,7 @@
 
 #include "lua/state.h"
 
-/* [-0, +3, m] The loop of 'rt', whose userdata is at 'index', is this coroutine's from now on. Raises if it is closed,
+/* [-0, +4, m] The loop of 'rt', whose userdata is at 'index', is this coroutine's from now on. Raises if it is closed,
 ** forked or running, or if another one runs on this state. */
 void art_loop_enter(lua_State *L, struct art_lua_runtime *rt, int index, const char *function);
 

@@ -13,7 +13,7 @@
 /* [-0, +1, m] A handle without a scope; its slot is taken. */
 static uint32_t new_handle(lua_State *L, struct art_lua_runtime *rt,
                            struct art_scope_handle **handle) {
-  *handle = lua_newuserdatauv(L, sizeof **handle, 1);
+  *handle = lua_newuserdatauv(L, sizeof **handle, 0);
   (*handle)->scope = NULL;
   art_push_value(L, ART_SCOPE_META);
   lua_setmetatable(L, -2);
@@ -142,7 +142,7 @@ static int scope_cancel(lua_State *L) {
   struct art_scope *s = handle->scope;
   if (s == NULL || s->cancel.cause != ART_NOT_CANCELLED) return 0;
   lua_settop(L, 2);
-  lua_setiuservalue(L, 1, 1);
+  art_keep_reason(L);
   art_scope_cancel(s, ART_EXPLICIT);
   return 0;
 }

@@ -1,14 +1,10 @@
 #include "lua/park.h"
 
 #include "executor/poll.h"
-#include "lua/anchors.h"
+#include "lua/coroutines.h"
 #include "lua/ending.h"
 #include "lua/error.h"
 #include "lua/scope.h"
-
-#define MAX_IDLE 4096 /* coroutines kept after a burst: about 4 MB */
-
-enum { HANDLER = 1, BODY }; /* the bottom of every coroutine's stack, for life */
 
 static const struct art_wait yield_wait = {.what = "yield"};
 static const struct art_wait children_wait = {.what = "its children"};
@@ -45,71 +41,22 @@ int art_park_for_children(lua_State *L, struct art_lua_task *t, lua_KFunction k,
   return art_park(L, t, &children_wait, k, ctx);
 }
 
-/* Protected: runtime, anchors, handler, body in; a new coroutine among the idle ones. */
-static int new_thread(lua_State *L) {
-  struct art_lua_runtime *rt = lua_touserdata(L, 1);
-  if (rt->threads == rt->threads_room) {
-    uint32_t room = rt->threads_room == 0 ? 16 : rt->threads_room * 2;
-    struct art_thread *idle = art_resize(&rt->core->allocator, rt->idle,
-                                         rt->threads_room * sizeof *idle, room * sizeof *idle);
-    if (idle == NULL) return art_no_memory(L);
-    rt->idle = idle;
-    rt->threads_room = room;
-  }
-  lua_State *co = lua_newthread(L);
-  lua_pushvalue(L, 3);
-  lua_pushvalue(L, 4);
-  lua_xmove(L, co, 2);
-  uint32_t slot = art_anchor(L, rt, 2);
-  rt->threads++;
-  rt->idle[rt->idle_count++] = (struct art_thread){co, slot};
-  return 0;
-}
-
-/* Makes sure that a coroutine is idle. On failure the error is on top of the host's stack. */
-static bool have_thread(struct art_lua_runtime *rt) {
+/* Pushes on the coroutine what its body gets: handler, handle, function, arguments. From here on the handle anchors the
+** coroutine. The number of them; 0: no memory. */
+static int load(struct art_lua_task *t, struct art_lua_runtime *rt, lua_State *co) {
   lua_State *L = rt->host;
-  if (rt->idle_count > 0) return true;
-  lua_pushcfunction(L, new_thread);
-  lua_pushlightuserdata(L, rt);
-  lua_pushvalue(L, rt->anchors);
-  lua_pushvalue(L, rt->anchors + 1);
-  lua_pushvalue(L, rt->anchors + 2);
-  return lua_pcall(L, 4, 0, 0) == LUA_OK;
-}
-
-static void drop_thread(struct art_lua_runtime *rt, uint32_t slot) {
-  art_unanchor(rt->host, rt, rt->anchors, slot);
-  rt->threads--;
-}
-
-static void recycle_thread(struct art_lua_task *t) {
-  struct art_lua_runtime *rt = t->rt;
-  lua_State *co = t->co;
-  t->co = NULL;
-  if (rt->idle_count >= MAX_IDLE) {
-    drop_thread(rt, t->thread_slot);
-    return;
-  }
-  lua_settop(co, BODY);
-  rt->idle[rt->idle_count++] = (struct art_thread){co, t->thread_slot};
-}
-
-/* Pushes what the trampoline gets: handler, handle, function, arguments. The number of them; 0: no memory. */
-static int load(struct art_lua_task *t, lua_State *L, lua_State *co) {
   int n = t->nvalues;
-  if (!lua_checkstack(co, n + 4) || !lua_checkstack(L, n + 2)) return 0;
-  lua_pushvalue(co, BODY);
-  lua_pushvalue(co, HANDLER);
-  lua_rawgeti(L, t->rt->anchors, t->cancel.slot);
-  int handle = lua_gettop(L);
-  lua_getiuservalue(L, handle, ART_TASK_VALUE);
-  lua_pushnil(L);
-  lua_setiuservalue(L, handle, ART_TASK_VALUE);
+  if (n > 8 && (!lua_checkstack(co, n + 4) || !lua_checkstack(L, n + 4))) return 0;
+  lua_pushvalue(co, ART_CO_BODY);
+  lua_pushvalue(co, ART_CO_HANDLER);
+  lua_rawgeti(L, rt->anchors, t->cancel.slot);
+  lua_getiuservalue(L, -1, ART_TASK_VALUE);
+  art_take_coroutine(rt);
+  lua_setiuservalue(L, -3, ART_TASK_VALUE);
   for (int i = 0; i < n; i++) {
-    lua_getiuservalue(L, handle, ART_TASK_MORE + i);
+    lua_getiuservalue(L, -2 - i, ART_TASK_MORE + i);
     lua_pushnil(L);
-    lua_setiuservalue(L, handle, ART_TASK_MORE + i);
+    lua_setiuservalue(L, -4 - i, ART_TASK_MORE + i);
   }
   lua_xmove(L, co, n + 2);
   return n + 3;
@@ -118,17 +65,14 @@ static int load(struct art_lua_task *t, lua_State *L, lua_State *co) {
 /* Gives the task its coroutine. The number of arguments for its first resume; 0: the error is on the host's stack. */
 static int start(struct art_lua_task *t) {
   struct art_lua_runtime *rt = t->rt;
-  if (!have_thread(rt)) return 0;
-  struct art_thread *thread = &rt->idle[rt->idle_count - 1];
-  int nargs = load(t, rt->host, thread->co);
+  lua_State *co = art_idle_coroutine(rt);
+  if (co == NULL) return 0;
+  int nargs = load(t, rt, co);
   if (nargs == 0) {
-    lua_settop(thread->co, BODY);
     lua_pushliteral(rt->host, "not enough memory");
     return 0;
   }
-  rt->idle_count--;
-  t->co = thread->co;
-  t->thread_slot = thread->slot;
+  t->co = co;
   t->nvalues = 0;
   t->flags |= ART_STARTED;
   return nargs;
@@ -158,12 +102,10 @@ static void fail(struct art_lua_task *t) {
 static void never_run(struct art_lua_task *t, const struct art_cancel *cancel) {
   struct art_lua_runtime *rt = t->rt;
   lua_State *L = rt->host;
-  if (cancel != &t->cancel || t->cancel.cause != ART_EXPLICIT) { /* task:cancel left its reason */
-    lua_rawgeti(L, rt->anchors, t->cancel.slot);
-    art_push_reason(L, cancel, rt->anchors);
-    lua_setiuservalue(L, -2, ART_TASK_VALUE);
-    lua_pop(L, 1);
-  }
+  lua_rawgeti(L, rt->anchors, t->cancel.slot);
+  art_push_reason(L, cancel, rt->anchors);
+  lua_setiuservalue(L, -2, ART_TASK_VALUE);
+  lua_pop(L, 1);
   art_end_task(t, ART_CANCELLED);
   finish(t);
 }
@@ -172,7 +114,7 @@ static void never_run(struct art_lua_task *t, const struct art_cancel *cancel) {
 static void broken(struct art_lua_task *t) {
   struct art_lua_runtime *rt = t->rt;
   lua_xmove(t->co, rt->host, 1);
-  drop_thread(rt, t->thread_slot);
+  rt->coroutines--;
   t->co = NULL;
   fail(t);
 }
@@ -211,7 +153,8 @@ static void not_parked(struct art_lua_task *t, int status, int nresults) {
   } else if (status != LUA_OK) {
     broken(t);
   } else {
-    recycle_thread(t);
+    art_give_coroutine(t->rt, t->co);
+    t->co = NULL;
     finish(t);
   }
 }

@@ -23,7 +23,7 @@ struct run {
 /* Runtime, anchors, scope, main, arguments -> handle. */
 int art_spawn_main(lua_State *L) {
   struct art_spawn how = {lua_touserdata(L, 1), lua_touserdata(L, 3), ART_OBSERVED};
-  art_spawn_task(L, &how, lua_gettop(L) - 4, 2);
+  art_spawn_task(L, &how, 4, lua_gettop(L) - 4, 2);
   return 1;
 }
 

@@ -152,6 +152,8 @@ struct art_lua_runtime *art_new_runtime(lua_State *L, int table, const char *fun
   lua_pop(L, 1);
   new_anchors(L);
   lua_setiuservalue(L, handle, ART_RUNTIME_ANCHORS);
+  lua_newtable(L);
+  lua_setiuservalue(L, handle, ART_RUNTIME_IDLE);
   keep_lua_options(L, table, handle, rt);
   open_core(L, rt, &c);
   return rt;
@@ -172,7 +174,7 @@ static void destroy(struct art_lua_runtime *rt) {
   struct art_allocator a = rt->core->allocator;
   art_runtime_close(rt->core);
   rt->core = NULL;
-  art_free(&a, rt->idle, rt->threads_room * sizeof *rt->idle);
+  art_free(&a, rt->idle, rt->idle_room * sizeof *rt->idle);
   art_free(&a, rt->free_slots, rt->slots_room * sizeof *rt->free_slots);
   while (rt->spare != NULL) {
     struct art_scope *s = rt->spare;

@@ -28,7 +28,7 @@ enum art_scope_kind {
   ART_SCOPE_RUN   /* no owner */
 };
 
-/* The userdata that scripts get; its uservalue 1 is the reason of the cancel. */
+/* The userdata that scripts get. */
 struct art_scope_handle {
   struct art_scope *scope; /* NULL: ended */
 };

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "executor/poll.h"
 #include "lua/anchors.h"
 #include "lua/args.h"
 #include "lua/error.h"
@@ -13,13 +14,13 @@
 
 #define MAX_ARGS 250 /* more go to one table anyway: write spawn(function() f(...) end) */
 
-/* Who spawns: the Lua function that called us, and its line. Costs 40 ns, cannot be had later. */
-static void note_spawner(lua_State *L, struct art_lua_task *t, int handle) {
+/* The handle is on top. Who spawns: the Lua function that called us, and its line. Costs 40 ns, cannot be had later. */
+static void note_spawner(lua_State *L, struct art_lua_task *t) {
   lua_Debug ar;
   t->line = -1;
   if (!lua_getstack(L, 1, &ar)) return;
   lua_getinfo(L, "fl", &ar);
-  lua_setiuservalue(L, handle, ART_TASK_SPAWNER);
+  lua_setiuservalue(L, -2, ART_TASK_SPAWNER);
   t->line = ar.currentline;
 }
 
@@ -39,45 +40,47 @@ static void enter_weak(lua_State *L, struct art_lua_runtime *rt, int handle, int
   lua_pop(L, 1);
 }
 
-struct art_lua_task *art_spawn_task(lua_State *L, const struct art_spawn *how, int nargs,
+struct art_lua_task *art_spawn_task(lua_State *L, const struct art_spawn *how, int fn, int nargs,
                                     int anchors) {
-  int fn = lua_gettop(L) - nargs;
-  int more = nargs > 0 ? nargs : how->scope->supervise || (how->flags & ART_SUPERVISED) != 0;
+  bool supervised = how->scope->supervise || (how->flags & ART_SUPERVISED) != 0;
+  int more = nargs > 0 ? nargs : supervised;
   struct art_lua_task *t = lua_newuserdatauv(L, sizeof *t, ART_TASK_SPAWNER + more);
-  int handle = lua_gettop(L);
   init(t, how);
-  bool supervised = (t->flags & ART_SUPERVISED) != 0;
   art_push_value(L, supervised ? ART_SUPERVISED_META : ART_TASK_META);
-  lua_setmetatable(L, handle);
-  note_spawner(L, t, handle);
+  lua_setmetatable(L, -2);
+  note_spawner(L, t);
   lua_pushvalue(L, fn);
-  lua_setiuservalue(L, handle, ART_TASK_VALUE);
+  lua_setiuservalue(L, -2, ART_TASK_VALUE);
   for (int i = 0; i < nargs; i++) {
     lua_pushvalue(L, fn + 1 + i);
-    lua_setiuservalue(L, handle, ART_TASK_MORE + i);
+    lua_setiuservalue(L, -2, ART_TASK_MORE + i);
   }
-  if (supervised) enter_weak(L, how->rt, handle, anchors);
-  lua_pushvalue(L, handle);
+  if (supervised) enter_weak(L, how->rt, lua_gettop(L), anchors);
+  lua_pushvalue(L, -1);
   t->cancel.slot = art_anchor(L, how->rt, anchors); /* the last thing that may raise */
   t->cancel.id = ++how->rt->state->last_id;
-  t->nvalues = (uint16_t)nargs;
-  t->room = (uint16_t)(1 + more);
+  t->nvalues = nargs;
+  t->room = (uint8_t)(1 + more);
   art_task_init(&t->core, &art_lua_task_class, &how->rt->core->executor);
   art_scope_add_child(how->scope, t);
-  art_task_wake(&t->core);
-  lua_replace(L, fn);
-  lua_settop(L, fn);
+  art_executor_enqueue(t->core.executor, &t->core);
   return t;
 }
 
-/* [-(nargs + 1), +1, m] The function at 'fn' and all above it, as a task of the running runtime. */
+#define SMALL 10 /* values on a C function's stack that leave room for ours */
+
+static void check_room(lua_State *L, int nargs) {
+  if (nargs > MAX_ARGS) luaL_error(L, "too many arguments for a task");
+  luaL_checkstack(L, 10, "too many arguments");
+}
+
+/* [-0, +2, m] The function at 'fn' and all above it, as a task of the running runtime: its handle is on top. */
 static int spawn_from(lua_State *L, struct art_lua_task *parent, const struct art_spawn *how,
                       int fn) {
-  if (lua_gettop(L) - fn > MAX_ARGS) return luaL_error(L, "too many arguments for a task");
-  luaL_checkstack(L, 8, NULL);
+  int top = lua_gettop(L);
+  if (top > SMALL) check_room(L, top - fn);
   art_push_value(L, ART_ANCHORS);
-  lua_insert(L, 1);
-  struct art_lua_task *t = art_spawn_task(L, how, lua_gettop(L) - fn - 1, 1);
+  struct art_lua_task *t = art_spawn_task(L, how, fn, top - fn, top + 1);
   if ((parent->flags & ART_HAS_LOCALS) != 0) art_locals_inherit(L, parent, t, lua_gettop(L));
   return 1;
 }
@@ -162,10 +165,8 @@ static int spawn_with_from(lua_State *L, struct art_lua_task *t, struct art_spaw
   how->flags |= options(L, arg, name, t, how);
   art_check_callable(L, arg + 1, name);
   if (how->scope == NULL) how->scope = scope_for_spawn(L, t);
-  lua_pushvalue(L, arg);
-  lua_insert(L, 1);
-  spawn_from(L, t, how, arg + 2);
-  name_from(L, 2, lua_touserdata(L, -1)); /* below it, the anchors have come in at 1 */
+  spawn_from(L, t, how, arg + 1);
+  name_from(L, arg, lua_touserdata(L, -1));
   return 1;
 }
 
@@ -209,12 +210,11 @@ static struct art_lua_runtime *open_runtime(lua_State *L, const char *name) {
 static int runtime_spawn(lua_State *L) {
   struct art_lua_runtime *rt = open_runtime(L, "spawn");
   art_check_callable(L, 2, "spawn");
-  if (lua_gettop(L) - 2 > MAX_ARGS) return luaL_error(L, "too many arguments for a task");
-  luaL_checkstack(L, 8, NULL);
-  lua_getiuservalue(L, 1, ART_RUNTIME_ANCHORS);
-  lua_insert(L, 1);
   struct art_spawn how = {rt, rt->root, 0};
-  art_spawn_task(L, &how, lua_gettop(L) - 3, 1);
+  int top = lua_gettop(L);
+  check_room(L, top - 2);
+  lua_getiuservalue(L, 1, ART_RUNTIME_ANCHORS);
+  art_spawn_task(L, &how, 2, top - 2, top + 1);
   return 1;
 }
 
@@ -224,12 +224,10 @@ static int runtime_spawn_with(lua_State *L) {
   how.flags = options(L, 2, "spawn_with", NULL, &how);
   art_check_callable(L, 3, "spawn_with");
   if (how.scope->rt != rt) return luaL_error(L, "'spawn_with' into a scope of another runtime");
-  if (lua_gettop(L) - 3 > MAX_ARGS) return luaL_error(L, "too many arguments for a task");
-  luaL_checkstack(L, 8, NULL);
+  int top = lua_gettop(L);
+  check_room(L, top - 3);
   lua_getiuservalue(L, 1, ART_RUNTIME_ANCHORS);
-  lua_insert(L, 1);
-  struct art_lua_task *t = art_spawn_task(L, &how, lua_gettop(L) - 4, 1);
-  name_from(L, 3, t);
+  name_from(L, 2, art_spawn_task(L, &how, 3, top - 3, top + 1));
   return 1;
 }
 

@@ -23,6 +23,7 @@ enum art_lua_value {
   ART_ERROR_META,
   ART_TRACES,   /* weak keys: error value -> trace */
   ART_NAMES,    /* weak keys: task -> name */
+  ART_REASONS,  /* weak keys: task or scope -> the reason of its cancel */
   ART_WAKERS,   /* weak keys: task -> its waker */
   ART_LOCALS,   /* weak keys: task -> record of its locals */
   ART_RUNTIMES, /* weak keys: every runtime that was made */
@@ -57,14 +58,9 @@ static inline void art_push_value(lua_State *L, enum art_lua_value v) {
 /* Uservalues of a runtime. */
 enum art_runtime_value {
   ART_RUNTIME_ANCHORS = 1, /* see anchors.h */
+  ART_RUNTIME_IDLE,        /* anchors idle coroutines */
   ART_RUNTIME_ON_ERROR,
   ART_RUNTIME_VALUES = ART_RUNTIME_ON_ERROR
-};
-
-/* An idle coroutine. Its slot anchors it for life. */
-struct art_thread {
-  lua_State *co;
-  uint32_t slot;
 };
 
 struct art_lua_runtime {
@@ -78,8 +74,8 @@ struct art_lua_runtime {
   struct art_scope *spare; /* ended scopes, for reuse */
   struct art_list reports; /* ended tasks whose error goes to on_error after this turn */
   struct art_list limbo;   /* failed tasks that only their finaliser can report any more */
-  struct art_thread *idle; /* idle coroutines; room for every one there is */
-  uint32_t idle_count, threads, threads_room;
+  lua_State **idle;        /* idle coroutines: see coroutines.c */
+  uint32_t idle_count, idle_room, coroutines;
   uint32_t *free_slots; /* room for every slot there is */
   uint32_t free_count, slots, slots_room;
   bool deadlock; /* look for deadlocks */

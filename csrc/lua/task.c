@@ -5,13 +5,13 @@
 #include "lua/error.h"
 #include "lua/scope.h"
 
-struct art_lua_task *art_current(lua_State *L, const char *function) {
-  struct art_lua_task *t = art_lua_of(L)->current;
-  if (t == NULL) luaL_error(L, "'%s' called outside a task", function);
-  if (t->co != L)
+struct art_lua_task *art_current_fails(lua_State *L, const char *function) {
+  if (art_lua_of(L)->current == NULL)
+    luaL_error(L, "'%s' called outside a task", function);
+  else
     luaL_error(L, "'%s' called in a coroutine inside a task: it can only suspend the task itself",
                function);
-  return t;
+  return NULL;
 }
 
 struct art_lua_task *art_checkpoint_fails(lua_State *L, const char *function) {
@@ -75,7 +75,10 @@ int art_push_values(lua_State *L, const struct art_lua_task *t, int index) {
 }
 
 void art_store_values(lua_State *L, struct art_lua_task *t, int index, int n) {
-  if (n > t->room) {
+  if (n == 0) {
+    lua_pushnil(L);
+    lua_setiuservalue(L, index, ART_TASK_VALUE); /* it anchored the coroutine */
+  } else if (n > t->room) {
     lua_createtable(L, n, 0);
     lua_insert(L, -n - 1);
     for (int i = n; i >= 1; i--) lua_rawseti(L, -i - 1, i);
@@ -84,7 +87,7 @@ void art_store_values(lua_State *L, struct art_lua_task *t, int index, int n) {
   } else {
     for (int i = n - 1; i >= 0; i--) lua_setiuservalue(L, index, value_index(i));
   }
-  t->nvalues = (uint16_t)n;
+  t->nvalues = n;
 }
 
 void art_end_task(struct art_lua_task *t, enum art_outcome outcome) {

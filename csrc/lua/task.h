@@ -59,15 +59,20 @@ struct art_lua_task {
   } parking;
   struct art_cancel cancel; /* its id, its handle's anchor, and whether task:cancel was called */
   int line;                 /* where it was spawned */
-  uint32_t thread_slot;     /* anchors its coroutine */
   uint16_t flags;
-  uint16_t nvalues; /* arguments, later results */
-  uint16_t room;    /* values there are uservalues for */
-  uint8_t outcome;
+  uint8_t outcome; /* enum art_outcome */
+  uint8_t room;    /* values there are uservalues for */
+  int nvalues;     /* arguments, later results */
 };
 
+/* Raises what is wrong: see art_current. */
+struct art_lua_task *art_current_fails(lua_State *L, const char *function);
+
 /* The running task, called from its own coroutine; raises otherwise. */
-struct art_lua_task *art_current(lua_State *L, const char *function);
+static inline struct art_lua_task *art_current(lua_State *L, const char *function) {
+  struct art_lua_task *t = art_lua_of(L)->current;
+  return t != NULL && t->co == L ? t : art_current_fails(L, function);
+}
 
 /* The outermost cancel that reaches the code that runs in 't' now, NULL if none does. */
 static inline const struct art_cancel *art_cancelled_by(const struct art_lua_task *t) {
@@ -105,9 +110,9 @@ struct art_spawn {
   unsigned flags;
 };
 
-/* [-(nargs + 1), +1, m] A new task of the function and arguments on top, queued for its first poll; pushes its handle.
-** 'anchors' is the stack index of the runtime's anchor table. Raises before anything has happened. */
-struct art_lua_task *art_spawn_task(lua_State *L, const struct art_spawn *how, int nargs,
+/* [-0, +1, m] A new task of the function at 'fn' and the nargs arguments above it, queued for its first poll; pushes its
+** handle. 'anchors' is the stack index of the runtime's anchor table. Raises before anything has happened. */
+struct art_lua_task *art_spawn_task(lua_State *L, const struct art_spawn *how, int fn, int nargs,
                                     int anchors);
 
 /* [-0, +1, -] The handle of a task that is still anchored. */

@@ -1,0 +1,70 @@
+#include "lua/coroutines.h"
+
+#include "lua/error.h"
+#include "lua/state.h"
+
+#define MAX_IDLE 4096 /* kept after a burst: about 4 MB */
+
+/* The idle list is twice there: in C, and as a Lua table that anchors. An entry stays in both when its coroutine is
+** taken, so that giving the last one back, the usual case, writes nothing to the table. */
+
+/* Protected: runtime, idle table, handler, body in. Room for every coroutine there will be: giving one back must not
+** fail. */
+static void grow(lua_State *L, struct art_lua_runtime *rt) {
+  uint32_t room = rt->idle_room == 0 ? 16 : rt->idle_room * 2;
+  for (uint32_t i = rt->idle_room + 1; i <= room; i++) {
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, 2, i);
+  }
+  lua_State **idle =
+      art_resize(&rt->core->allocator, rt->idle, rt->idle_room * sizeof *idle, room * sizeof *idle);
+  if (idle == NULL) art_no_memory(L);
+  for (uint32_t i = rt->idle_room; i < room; i++) idle[i] = NULL;
+  rt->idle = idle;
+  rt->idle_room = room;
+}
+
+static int new_coroutine(lua_State *L) {
+  struct art_lua_runtime *rt = lua_touserdata(L, 1);
+  if (rt->coroutines == rt->idle_room && rt->idle_room < MAX_IDLE) grow(L, rt);
+  lua_State *co = lua_newthread(L);
+  lua_pushvalue(L, 3);
+  lua_pushvalue(L, 4);
+  lua_xmove(L, co, ART_CO_BODY);
+  lua_rawseti(L, 2, 1);
+  rt->idle[0] = co;
+  rt->idle_count = 1;
+  rt->coroutines++;
+  return 0;
+}
+
+lua_State *art_idle_coroutine(struct art_lua_runtime *rt) {
+  lua_State *L = rt->host;
+  if (rt->idle_count == 0) {
+    lua_pushcfunction(L, new_coroutine);
+    lua_pushlightuserdata(L, rt);
+    lua_pushvalue(L, rt->anchors + ART_HOST_IDLE);
+    lua_pushvalue(L, rt->anchors + ART_HOST_HANDLER);
+    lua_pushvalue(L, rt->anchors + ART_HOST_BODY);
+    if (lua_pcall(L, 4, 0, 0) != LUA_OK) return NULL;
+  }
+  return rt->idle[rt->idle_count - 1];
+}
+
+void art_take_coroutine(struct art_lua_runtime *rt) {
+  lua_rawgeti(rt->host, rt->anchors + ART_HOST_IDLE, rt->idle_count--);
+}
+
+void art_give_coroutine(struct art_lua_runtime *rt, lua_State *co) {
+  if (rt->idle_count >= MAX_IDLE) {
+    rt->coroutines--;
+    return;
+  }
+  lua_settop(co, ART_CO_BODY);
+  uint32_t i = rt->idle_count++;
+  if (rt->idle[i] == co) return;
+  rt->idle[i] = co;
+  lua_pushthread(co);
+  lua_xmove(co, rt->host, 1);
+  lua_rawseti(rt->host, rt->anchors + ART_HOST_IDLE, i + 1);
+}

@@ -82,7 +82,7 @@ static void set_count(lua_State *L, const char *name, lua_Integer n) {
   lua_setfield(L, -2, name);
 }
 
-/* counts(rt) -> {tasks =, timers =, operations =, threads =, anchored =}: anchored are the slots besides the threads'.
+/* counts(rt) -> {tasks =, timers =, operations =, coroutines =, anchored =}
 ** counts() -> {lost =, stray =}: see state.h. */
 static int counts(lua_State *L) {
   if (lua_isnone(L, 1)) {
@@ -98,8 +98,8 @@ static int counts(lua_State *L) {
   set_count(L, "tasks", core->executor.live);
   set_count(L, "timers", (lua_Integer)(core->wheel.count + core->outer_wheel.count));
   set_count(L, "operations", core->reactor.pending);
-  set_count(L, "threads", rt->threads);
-  set_count(L, "anchored", (lua_Integer)rt->slots - rt->free_count - rt->threads);
+  set_count(L, "coroutines", rt->coroutines);
+  set_count(L, "anchored", (lua_Integer)rt->slots - rt->free_count);
   return 1;
 }
 

@@ -226,7 +226,7 @@ void art_close_runtime(lua_State *L, struct art_lua_runtime *rt, int index, uint
   art_loop_report(rt);
   forget(rt, &rt->limbo);
   forget(rt, &rt->root->failures);
-  rt->state->stray += rt->slots - rt->free_count - rt->threads;
+  rt->state->stray += rt->slots - rt->free_count;
   art_loop_leave(L, rt);
   art_scope_end(rt->root);
   destroy(rt);

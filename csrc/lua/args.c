@@ -43,7 +43,7 @@ bool art_to_seconds(lua_State *L, int index, uint64_t *ns) {
   double seconds = (double)lua_tonumber(L, index);
   if (isnan(seconds)) return false;
   double exact = seconds * 1e9;
-  *ns = exact <= 0 ? 0 : exact >= NEVER_NS ? ART_NEVER : (uint64_t)llround(exact);
+  *ns = exact <= 0 ? 0 : exact >= NEVER_NS ? ART_NEVER : (uint64_t)(exact + 0.5);
   return true;
 }
 

@@ -34,21 +34,35 @@ static int answer_cancel(lua_State *L, struct art_lua_task *t, enum art_scope_ki
   return lua_error(L);
 }
 
+/* Nothing went wrong in it, and no handle leads to it. */
+static bool is_plain(const struct art_scope *s) {
+  return s->ending == ART_RETURNED && s->first == NULL && s->handle == NULL &&
+         art_list_empty(&s->failures);
+}
+
+static int give_results(lua_State *L, enum art_scope_kind kind) {
+  int top = lua_gettop(L);
+  if (kind != ART_SCOPE_TRY_TIMEOUT) return top - HANDLER;
+  lua_pushboolean(L, 1);
+  lua_replace(L, HANDLER);
+  return top;
+}
+
 static int boundary_end(lua_State *L, struct art_scope *s) {
   struct art_lua_task *t = s->owner;
-  int top = lua_gettop(L);
   enum art_ending ending = s->ending;
   enum art_scope_kind kind = s->kind;
-  bool failed = art_scope_failed(L, s, top);
+  if (is_plain(s)) {
+    art_scope_end(s);
+    return give_results(L, kind);
+  }
+  bool failed = art_scope_failed(L, s, lua_gettop(L));
   art_push_value(L, ART_ANCHORS);
   art_end_scope(L, s, lua_gettop(L));
   lua_pop(L, 1);
   if (failed || ending == ART_OUTER_CANCEL) return art_rethrow(L);
   if (ending == ART_OWN_CANCEL) return answer_cancel(L, t, kind);
-  if (kind != ART_SCOPE_TRY_TIMEOUT) return top - HANDLER;
-  lua_pushboolean(L, 1);
-  lua_replace(L, HANDLER);
-  return top;
+  return give_results(L, kind);
 }
 
 static int boundary_join(lua_State *L, int status, lua_KContext ctx) {

@@ -4,6 +4,7 @@
 #include "lua/state.h"
 
 #define MAX_IDLE 4096 /* kept after a burst: about 4 MB */
+#define MAX_BATCH 16  /* made at once */
 
 /* The idle list is twice there: in C, and as a Lua table that anchors. An entry stays in both when its coroutine is
 ** taken, so that giving the last one back, the usual case, writes nothing to the table. */
@@ -24,29 +25,36 @@ static void grow(lua_State *L, struct art_lua_runtime *rt) {
   rt->idle_room = room;
 }
 
-static int new_coroutine(lua_State *L) {
+/* Several at once, as many more as there are already: the protected call costs as much as half a coroutine. */
+static int new_coroutines(lua_State *L) {
   struct art_lua_runtime *rt = lua_touserdata(L, 1);
-  if (rt->coroutines == rt->idle_room && rt->idle_room < MAX_IDLE) grow(L, rt);
-  lua_State *co = lua_newthread(L);
-  lua_pushvalue(L, 3);
-  lua_pushvalue(L, 4);
-  lua_xmove(L, co, ART_CO_BODY);
-  lua_rawseti(L, 2, 1);
-  rt->idle[0] = co;
-  rt->idle_count = 1;
-  rt->coroutines++;
+  uint32_t n = rt->coroutines / 4 + 1;
+  if (n > MAX_BATCH) n = MAX_BATCH;
+  if (rt->coroutines + n > rt->idle_room && rt->idle_room < MAX_IDLE) grow(L, rt);
+  while (rt->idle_count < n) {
+    lua_State *co = lua_newthread(L);
+    lua_pushvalue(L, 3);
+    lua_pushvalue(L, 4);
+    lua_xmove(L, co, ART_CO_BODY);
+    lua_rawseti(L, 2, rt->idle_count + 1);
+    rt->idle[rt->idle_count++] = co;
+    rt->coroutines++;
+  }
   return 0;
 }
 
 lua_State *art_idle_coroutine(struct art_lua_runtime *rt) {
   lua_State *L = rt->host;
   if (rt->idle_count == 0) {
-    lua_pushcfunction(L, new_coroutine);
+    lua_pushcfunction(L, new_coroutines);
     lua_pushlightuserdata(L, rt);
     lua_pushvalue(L, rt->anchors + ART_HOST_IDLE);
     lua_pushvalue(L, rt->anchors + ART_HOST_HANDLER);
     lua_pushvalue(L, rt->anchors + ART_HOST_BODY);
-    if (lua_pcall(L, 4, 0, 0) != LUA_OK) return NULL;
+    if (lua_pcall(L, 4, 0, 0) != LUA_OK) {
+      if (rt->idle_count == 0) return NULL;
+      lua_pop(L, 1); /* there is one at least */
+    }
   }
   return rt->idle[rt->idle_count - 1];
 }

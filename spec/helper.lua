@@ -120,11 +120,43 @@ function helper.run(main, ...)
   return expect_no_report(helper.try_run(main, ...))
 end
 
+-- Processes --------------------------------------------------------------------------------------------------------
+
+local function write_script(text)
+  local path = os.tmpname()
+  local file <close> = assert(io.open(path, "w"))
+  file:write(text)
+  return path
+end
+
+-- Runs a script in a Lua of its own, with options for lua5.4. Returns all it wrote, to both channels, and its exit code.
+function helper.child(script, options)
+  local path <close> = helper.temporary(script)
+  local command = ("exec %s %s %s 2>&1 </dev/null"):format(os.getenv("LUA") or "lua5.4", options or "", path.name)
+  local pipe = assert(io.popen(command))
+  local output = pipe:read("a")
+  local _, _, code = pipe:close()
+  return output, code
+end
+
+-- A file with that text, for a <close> variable.
+function helper.temporary(text)
+  local path = write_script(text)
+  return setmetatable({ name = path }, { __close = function() os.remove(path) end })
+end
+
 -- Values ------------------------------------------------------------------------------------------------------------
 
 -- A variable whose closing runs the function: `local _ <close> = helper.defer(fn)`.
 function helper.defer(fn)
   return setmetatable({}, { __close = function(_, err) fn(err) end })
+end
+
+-- What the function raises, which it must.
+function helper.error_of(fn, ...)
+  local ok, err = pcall(fn, ...)
+  if ok then error("no error was raised", 2) end
+  return err
 end
 
 -- Turns of the others, without time going on.

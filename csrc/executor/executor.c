@@ -150,6 +150,28 @@ void art_executor_run(struct art_executor *ex, unsigned max_polls, uint64_t unti
   while (t != NULL) t = t->klass->run(ex, t);
 }
 
+/* The number of tasks that were in the queue and have ended. */
+static unsigned purge(struct art_queue *q) {
+  struct art_queue all = *q;
+  struct art_task *t;
+  unsigned purged = 0;
+  q->first = q->last = NULL;
+  while ((t = art_queue_pop(&all)) != NULL) {
+    if (t->state == ART_TASK_DONE)
+      purged++;
+    else
+      art_queue_push(q, t);
+  }
+  return purged;
+}
+
+void art_executor_purge(struct art_executor *ex) {
+  ex->queued -= purge(&ex->woken) + purge(&ex->ready);
+  for (int i = 0; i < ART_LANES; i++) ex->queued -= purge(&ex->lane[i]);
+  ex->deferred_count -= purge(&ex->deferred);
+  ex->group_before = NULL;
+}
+
 void art_executor_undefer(struct art_executor *ex) {
   struct art_task *t;
   while ((t = art_queue_pop(&ex->deferred)) != NULL) {

@@ -57,6 +57,9 @@ void art_executor_run(struct art_executor *ex, unsigned max_polls, uint64_t unti
 /* What yielded since the last call becomes ready. */
 void art_executor_undefer(struct art_executor *ex);
 
+/* Takes out of the queues what was ended while it was in one. Their memory may go after that. */
+void art_executor_purge(struct art_executor *ex);
+
 /* xorshift64*; for every choice that a seed decides. */
 uint64_t art_executor_random(struct art_executor *ex);
 

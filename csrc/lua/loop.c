@@ -43,25 +43,36 @@ void art_loop_leave(lua_State *L, struct art_lua_runtime *rt) {
   lua_settop(L, rt->anchors - 1);
 }
 
-/* [-2, +0, -] Error and task on top. If on_error itself fails, both errors go to stderr. */
+/* [-0, +1, -] A function of the Lua layer. Its name is a key of the table, so pushing it allocates nothing. */
+static void push_hook(lua_State *L, const char *name) {
+  art_push_value(L, ART_HOOKS);
+  lua_pushstring(L, name);
+  lua_rawget(L, -2);
+  lua_remove(L, -2);
+}
+
+/* [-1, +0, -] on_error failed with the error on top while it was told of the one at 'original'. Both go to stderr. */
+static void tell_of_on_error(lua_State *L, int original) {
+  push_hook(L, "on_error_failed");
+  lua_insert(L, -2);
+  lua_pushvalue(L, original);
+  if (lua_pcall(L, 2, 0, 0) == LUA_OK) return;
+  lua_writestringerror("%s", "asyncrt: error in on_error, and in telling of it\n");
+  lua_pop(L, 1);
+}
+
+/* [-2, +0, -] Error and task on top. */
 static void call_on_error(struct art_lua_runtime *rt) {
   lua_State *L = rt->host;
+  int error = lua_gettop(L) - 1;
   if (lua_getiuservalue(L, rt->runtime, ART_RUNTIME_ON_ERROR) == LUA_TNIL) {
     lua_pop(L, 1);
-    art_push_value(L, ART_HOOKS);
-    lua_pushliteral(L, "report");
-    lua_rawget(L, -2);
-    lua_remove(L, -2);
+    push_hook(L, "report");
   }
-  lua_pushvalue(L, -3);
-  lua_pushvalue(L, -3);
-  if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
-    const char *original = lua_tostring(L, -3), *second = lua_tostring(L, -1);
-    lua_writestringerror("asyncrt: error in on_error: %s\n", second == NULL ? "?" : second);
-    lua_writestringerror("asyncrt: while it was told of: %s\n", original == NULL ? "?" : original);
-    lua_pop(L, 1);
-  }
-  lua_pop(L, 2);
+  lua_pushvalue(L, error);
+  lua_pushvalue(L, error + 1);
+  if (lua_pcall(L, 2, 0, 0) != LUA_OK) tell_of_on_error(L, error);
+  lua_settop(L, error - 1);
 }
 
 static void report_tasks(struct art_lua_runtime *rt) {
@@ -121,8 +132,7 @@ int art_note_killed(lua_State *L) {
 
 static void kill_task(struct art_lua_runtime *rt, struct art_lua_task *t) {
   lua_State *L = rt->host;
-  if (t->wait != NULL && t->wait->abort != NULL && t->core.state == ART_TASK_PARKED)
-    t->wait->abort(t);
+  if (t->wait != NULL && t->wait->abort != NULL) t->wait->abort(t); /* once more does no harm */
   if (t->co != NULL) {
     ART_RESET_THREAD(t->co, L);
     rt->coroutines--;
@@ -153,6 +163,7 @@ void art_loop_kill(struct art_lua_runtime *rt, struct art_scope *top) {
     else if (s != top)
       art_end_scope(rt->host, s, rt->anchors);
     else
-      return;
+      break;
   }
+  art_executor_purge(&rt->core->executor); /* some were ready */
 }

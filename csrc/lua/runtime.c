@@ -187,16 +187,19 @@ static void wake_nobody(struct art_waker *self) {
   (void)self;
 }
 
-/* Turns until all has ended, nothing can go on, or the time is up. */
+/* Turns until all has ended, nothing can go on, or the time is up: the runtime's or, lest tasks that are always ready
+** hold a virtual clock for ever, the real one. */
 static void turn_until(struct art_lua_runtime *rt, uint64_t grace_ns) {
   struct art_wheel *w = art_runtime_outer_wheel(rt->core);
   struct art_waker waker = {wake_nobody};
   struct art_timer end = {.waker = &waker};
   uint64_t deadline_ns = art_deadline(art_runtime_outer_now_ns(rt->core), grace_ns);
+  uint64_t real_ns = art_deadline(art_monotonic_ns(), grace_ns);
   if (deadline_ns != ART_NEVER) art_wheel_arm(w, &end, deadline_ns);
   while (!art_list_empty(&rt->root->children)) {
     if (art_loop_turn(rt) == ART_TURN_STUCK) break;
     if (deadline_ns != ART_NEVER && !art_timer_armed(&end)) break;
+    if (art_monotonic_ns() >= real_ns) break;
   }
   art_wheel_disarm(w, &end);
 }

@@ -101,7 +101,7 @@ static struct art_scope *next_below(struct art_scope *top, struct art_scope *s, 
 void art_scope_propagate(struct art_scope *top) {
   for (struct art_scope *s = top; s != NULL;) {
     const struct art_cancel *by = cancelled_by(s);
-    bool same = by == s->cancelled_by && s != top; /* then nothing changes below either */
+    bool same = by == s->cancelled_by && s != top && !s->rt->unshield; /* nor does it below then */
     s->cancelled_by = by;
     if (!same && by != NULL) cut_waits_in(s);
     s = next_below(top, s, same);

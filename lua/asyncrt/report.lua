@@ -4,13 +4,20 @@ local core = require "asyncrt.core"
 local hooks = core.hooks()
 
 local function describe(err)
-  return core.story(err) or tostring(err)
+  local ok, text = pcall(function() return core.story(err) or tostring(err) end)
+  return ok and text or ("(error object is a %s value)"):format(type(err))
 end
 
 -- The default on_error. The traceback is the story from the throw to the task's spawn.
 function hooks.report(err, task)
   local where = task and tostring(task) or "no task"
   io.stderr:write("asyncrt: error that nobody took, in ", where, ": ", describe(err), "\n")
+end
+
+-- on_error itself raised 'second' while it was told of 'original'.
+function hooks.on_error_failed(second, original)
+  io.stderr:write("asyncrt: error in on_error: ", describe(second), "\n",
+    "asyncrt: while it was told of: ", describe(original), "\n")
 end
 
 -- Called before anything is cancelled: every waiter with what it waits for and where.

@@ -102,6 +102,7 @@ static int check_no_cycle(lua_State *L, struct art_lua_task *t, struct art_lua_t
 static int wait_or_answer(lua_State *L, const char *name, lua_KFunction k,
                           int (*answer)(lua_State *, struct art_lua_task *)) {
   struct art_lua_task *target = art_to_task(L, TARGET, name);
+  lua_settop(L, TARGET);
   struct art_lua_task *t = art_checkpoint(L, name);
   if (target->outcome != ART_OPEN && art_executor_spend(t->core.executor)) return answer(L, target);
   if (target->outcome != ART_OPEN) return art_yield(L, t, k, (lua_KContext)t);
@@ -111,19 +112,18 @@ static int wait_or_answer(lua_State *L, const char *name, lua_KFunction k,
 }
 
 static int task_await(lua_State *L) {
-  lua_settop(L, TARGET);
   return wait_or_answer(L, "await", await_k, answer_await);
 }
 
 static int join_for_ever(lua_State *L) {
-  lua_settop(L, TARGET);
   return wait_or_answer(L, "join", join_k, answer_join);
 }
 
 static int task_join(lua_State *L) {
   if (lua_isnoneornil(L, 2)) return join_for_ever(L);
-  art_to_task(L, TARGET, "join");
+  struct art_lua_task *target = art_to_task(L, TARGET, "join");
   uint64_t delay_ns = art_check_seconds(L, 2, "join");
+  if (target->outcome != ART_OPEN) return join_for_ever(L); /* join(0) asks */
   lua_settop(L, TARGET);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushcclosure(L, join_for_ever, 1);

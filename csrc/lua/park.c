@@ -122,7 +122,11 @@ static void broken(struct art_lua_task *t) {
 static void plain_yield_hook(lua_State *L, lua_Debug *ar) {
   (void)ar;
   lua_sethook(L, NULL, 0, 0);
-  luaL_error(L, "coroutine.yield in a task, outside of any coroutine of its own: use async.yield");
+  luaL_where(L, 0); /* in a hook that is the function that runs */
+  lua_pushliteral(L, "coroutine.yield in a task, outside of any coroutine of its own: use "
+                     "async.yield");
+  lua_concat(L, 2);
+  lua_error(L);
 }
 
 /* A plain coroutine.yield that no resume of the task's own takes. Only the task itself can raise, so it is resumed

@@ -180,3 +180,9 @@ void art_executor_undefer(struct art_executor *ex) {
     art_executor_enqueue(ex, t);
   }
 }
+
+void art_executor_clear(struct art_executor *ex) {
+  ex->woken = ex->ready = ex->deferred = (struct art_queue){NULL, NULL};
+  memset(ex->lane, 0, sizeof ex->lane);
+  ex->queued = ex->deferred_count = 0;
+}

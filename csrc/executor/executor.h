@@ -60,6 +60,9 @@ void art_executor_undefer(struct art_executor *ex);
 /* Takes out of the queues what was ended while it was in one. Their memory may go after that. */
 void art_executor_purge(struct art_executor *ex);
 
+/* Closing: nobody is queued any more. Tasks end there without having been taken out of their queue. */
+void art_executor_clear(struct art_executor *ex);
+
 /* xorshift64*; for every choice that a seed decides. */
 uint64_t art_executor_random(struct art_executor *ex);
 

@@ -1,6 +1,7 @@
-/* The waker for other threads: a counted block that outlives task and runtime. It reaches the task through the
-** runtime's inbox, at most once at a time. Every clone holds a reference to the inbox, so a shared inbox says
-** that somebody elsewhere may still wake us. */
+/* The waker for any thread: a counted block that outlives task and runtime. On the runtime's thread it wakes the
+** task as the local waker does; from elsewhere it goes through the runtime's inbox, at most once at a time. Every
+** clone holds a reference to the inbox, so a shared inbox says that somebody elsewhere may still wake us. */
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/inbox.h"
@@ -15,6 +16,7 @@ struct art_remote {
   atomic_uint refs;   /* the task's, each clone's, and one while it is in the inbox */
   atomic_uint queued; /* in the inbox, or on its way */
   struct art_inbox *inbox;
+  pthread_t owner;
   struct art_task *task; /* owner's thread only; NULL once the task has ended */
   struct art_allocator allocator;
 };
@@ -25,8 +27,17 @@ static void unref(struct art_remote *r) {
   art_free(&a, r, sizeof *r);
 }
 
+/* Owner's thread. */
+static void wake_task(struct art_remote *r) {
+  if (r->task != NULL) art_task_wake(r->task);
+}
+
 static void wake_remote(struct art_waker *self) {
   struct art_remote *r = ART_CONTAINER(self, struct art_remote, waker);
+  if (pthread_equal(r->owner, pthread_self())) { /* no atomics on the local path */
+    wake_task(r);
+    return;
+  }
   /* Also when it is queued already: the write releases what the caller wrote before, and the exchange in
   ** deliver acquires it. A plain load here could leave the poll that follows without it. */
   if (atomic_exchange_explicit(&r->queued, 1, memory_order_acq_rel) != 0) return;
@@ -37,7 +48,7 @@ static void wake_remote(struct art_waker *self) {
 static void deliver(struct art_inbox_node *node) {
   struct art_remote *r = ART_CONTAINER(node, struct art_remote, node);
   atomic_exchange_explicit(&r->queued, 0, memory_order_acq_rel); /* pairs with wake_remote's */
-  if (r->task != NULL) art_task_wake(r->task);
+  wake_task(r);
   unref(r);
 }
 
@@ -49,6 +60,7 @@ struct art_remote *art_remote_new(const struct art_allocator *a, struct art_task
   atomic_init(&r->refs, 1);
   atomic_init(&r->queued, 0);
   r->inbox = t->executor->inbox;
+  r->owner = pthread_self();
   r->task = t;
   r->allocator = *a;
   return r;

@@ -48,11 +48,12 @@ struct art_runtime *art_runtime_new(const struct art_config *config) {
   return NULL;
 }
 
-/* Wakers elsewhere may outlive us: the inbox is closed, not freed. In a child of fork the inbox's descriptors are
-** the parent's too, closing our copies of them is all that happens. */
+/* Wakers elsewhere may outlive us: the inbox is closed, not freed; first of all, because what it still delivers may
+** spawn. In a child of fork the inbox's descriptors are the parent's too, closing our copies of them is all that
+** happens. */
 void art_runtime_close(struct art_runtime *rt) {
-  art_runtime_cancel_owned(rt);
   art_inbox_close(rt->inbox);
+  art_runtime_cancel_owned(rt);
   if (rt->pool != NULL) art_pool_close(rt->pool);
   art_inbox_unref(rt->inbox);
   if (rt->timer_fd >= 0) close(rt->timer_fd);

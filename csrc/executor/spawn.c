@@ -43,7 +43,7 @@ static void end(struct poll_task *p) {
 }
 
 static enum art_poll poll_once(struct poll_task *p) {
-  struct art_poll_cx cx = {.task = &p->task, .waker = art_task_remote(&p->task)};
+  struct art_poll_cx cx = {.task = &p->task, .waker = p->waker};
   if (atomic_load_explicit(&p->cancelled, memory_order_acquire)) return ART_READY;
   return p->poll(&cx, p->state);
 }
@@ -110,6 +110,8 @@ void art_task_unref(struct art_task *task) {
 
 void art_runtime_cancel_owned(struct art_runtime *rt) {
   struct art_list *node;
-  while ((node = art_list_first(&rt->owned)) != NULL)
+  while ((node = art_list_first(&rt->owned)) != NULL) {
+    art_executor_clear(&rt->executor); /* of what is to go, and of what the last drop has queued */
     end(ART_CONTAINER(node, struct poll_task, owned));
+  }
 }

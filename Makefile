@@ -45,9 +45,9 @@ $(BUILD)/$(1)/core.a $(BUILD)/$(1)/binding.a:
 	ar rcs $$@ $$^
 $(BUILD)/$(1)/lib/asyncrt/core.so: $(CORE:%.c=$(BUILD)/$(1)/%.o) $(BINDING:%.c=$(BUILD)/$(1)/%.o)
 	@mkdir -p $$(@D)
-	$(2) $(LIBFLAG) $(3) -pthread -Wl,-z,nodelete -o $$@ $$^
+	$(2) $(LIBFLAG) $(3) -pthread -Wl,-z,nodelete -o $$@ $$^ -lm
 $(BUILD)/$(1)/spec/sweep/%: $(BUILD)/$(1)/spec/sweep/%.o $(BUILD)/$(1)/binding.a $(BUILD)/$(1)/core.a
-	$(2) $(3) -pthread -o $$@ $$^ $(LUA_LIBS)
+	$(2) $(3) -pthread -o $$@ $$^ $(LUA_LIBS) -lm
 $(BUILD)/$(1)/spec/%: $(BUILD)/$(1)/spec/%.o $(BUILD)/$(1)/core.a
 	$(2) $(3) -pthread -o $$@ $$^ -lcmocka
 endef

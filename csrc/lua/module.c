@@ -1,4 +1,5 @@
 /* asyncrt.core: what the Lua layer is made of. */
+#include <errno.h>
 #include <string.h>
 
 #include "lua/asyncrt_lua.h"
@@ -118,6 +119,19 @@ static void open_state(lua_State *L) {
   set_closure(L, ART_SPAWN_MAIN, art_spawn_main);
 }
 
+/* Where the registry keeps the state's userdata, for those who call from C. */
+static const char registry_key;
+
+int art_lua_set_defaults(lua_State *L, const struct art_config *config) {
+  static const struct art_config none = {.clock = ART_CLOCK_REAL};
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
+  struct art_lua *state = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  if (state == NULL) return -ENOENT;
+  state->defaults = config == NULL ? none : *config;
+  return 0;
+}
+
 /* One a Lua state: loaded once more, after package.loaded was cleared, it is still the module that made the handles
 ** there are. */
 int luaopen_asyncrt_core(lua_State *L) {
@@ -133,6 +147,8 @@ int luaopen_asyncrt_core(lua_State *L) {
   lua_newtable(L);
   for (unsigned i = 0; i < sizeof functions / sizeof *functions; i++)
     set_functions(L, functions[i]);
+  lua_pushvalue(L, STATE);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
   lua_pushvalue(L, -1);
   lua_setfield(L, LUA_REGISTRYINDEX, MODULE);
   return 1;

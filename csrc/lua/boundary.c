@@ -97,13 +97,13 @@ static struct art_scope *open_scope(lua_State *L, struct art_lua_task *t, enum a
 static int shield(lua_State *L) {
   struct art_lua_task *t = art_current(L, "shield");
   art_check_callable(L, 1, "shield");
-  luaL_checkstack(L, 4, NULL);
+  art_check_stack(L, 4, NULL);
   return art_run_in(L, open_scope(L, t, ART_SCOPE_SHIELD));
 }
 
 int art_run_within(lua_State *L, enum art_scope_kind kind, uint64_t delay_ns, const char *name) {
   struct art_lua_task *t = art_checkpoint(L, name);
-  luaL_checkstack(L, 4, NULL);
+  art_check_stack(L, 4, NULL);
   struct art_scope *s = open_scope(L, t, kind);
   struct art_runtime *core = t->rt->core;
   if (delay_ns == 0) {

@@ -102,7 +102,7 @@ static void tell_the_rest(lua_State *L, struct art_scope *s, int winner) {
 }
 
 bool art_scope_failed(lua_State *L, struct art_scope *s, int error) {
-  luaL_checkstack(L, 12, NULL);
+  art_check_stack(L, 12, NULL);
   if (s->body_failed)
     lua_pushvalue(L, error);
   else if (s->first != NULL)

@@ -13,7 +13,7 @@
 
 void art_push_error(lua_State *L, const char *kind, const char *format, ...) {
   va_list args;
-  luaL_checkstack(L, 8, NULL);
+  art_check_stack(L, 8, NULL);
   lua_createtable(L, 0, 6);
   lua_pushstring(L, kind);
   lua_setfield(L, -2, "kind");
@@ -23,6 +23,13 @@ void art_push_error(lua_State *L, const char *kind, const char *format, ...) {
   lua_setfield(L, -2, "message");
   art_push_value(L, ART_ERROR_META);
   lua_setmetatable(L, -2);
+}
+
+/* What the stack holds below the running function is not known here; that it is next to nothing is nearly true. */
+void art_check_stack(lua_State *L, int n, const char *what) {
+  if (lua_checkstack(L, n)) return;
+  if (lua_gettop(L) + n < LUAI_MAXSTACK) art_no_memory(L);
+  luaL_checkstack(L, n, what); /* raises */
 }
 
 int art_no_memory(lua_State *L) {
@@ -66,7 +73,7 @@ static const char *with_reason(lua_State *L, const char *message) {
 
 int art_raise_cancelled(lua_State *L, struct art_lua_task *t) {
   const struct art_cancel *cancel = art_cancelled_by(t);
-  luaL_checkstack(L, 12, NULL);
+  art_check_stack(L, 12, NULL);
   art_push_value(L, ART_ANCHORS);
   art_push_reason(L, cancel, lua_gettop(L));
   art_push_error(L, "cancelled", "%s", with_reason(L, "cancelled"));
@@ -80,7 +87,7 @@ int art_raise_cancelled(lua_State *L, struct art_lua_task *t) {
 }
 
 void art_push_task_cancelled(lua_State *L, struct art_lua_task *t, int index) {
-  luaL_checkstack(L, 12, NULL);
+  art_check_stack(L, 12, NULL);
   lua_getiuservalue(L, index, ART_TASK_VALUE);
   if ((t->flags & ART_STARTED) != 0) { /* its own error, else the bare reason */
     lua_getfield(L, -1, "reason");

@@ -13,6 +13,9 @@ struct art_lua_task;
 /* [-0, +1, m] {kind =, message =} */
 void art_push_error(lua_State *L, const char *kind, const char *format, ...);
 
+/* As luaL_checkstack, but tells a lack of memory from a stack overflow. */
+void art_check_stack(lua_State *L, int n, const char *what);
+
 /* Raises what Lua itself raises when memory runs out. */
 int art_no_memory(lua_State *L);
 

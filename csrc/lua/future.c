@@ -81,7 +81,7 @@ static int answer(lua_State *L, struct future *f) {
     f->observed = true;
     return art_rethrow(L);
   }
-  luaL_checkstack(L, f->n, "too many results");
+  art_check_stack(L, f->n, "too many results");
   for (int i = 1; i <= f->n; i++) lua_rawgeti(L, SELF + 1, i);
   return f->n;
 }

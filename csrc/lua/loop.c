@@ -15,7 +15,7 @@
 #endif
 
 void art_loop_enter(lua_State *L, struct art_lua_runtime *rt, int index, const char *function) {
-  luaL_checkstack(L, 32, NULL);
+  art_check_stack(L, 32, NULL);
   if (rt->core == NULL) luaL_error(L, "'%s' on a closed runtime", function);
   if (rt->state->active != NULL)
     luaL_error(L, "'%s' called from inside a task or callback of a running runtime", function);

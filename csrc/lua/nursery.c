@@ -117,7 +117,7 @@ static int close_block(lua_State *L, const char *name) {
   struct art_lua_task *t = art_current(L, name);
   if (nursery->kind != ART_SCOPE_NURSERY || nursery->owner != t)
     return luaL_error(L, "'%s' on a scope that is not this task's block", name);
-  luaL_checkstack(L, 4, NULL);
+  art_check_stack(L, 4, NULL);
   lua_pushvalue(L, ERROR);
   art_body_ended(L, nursery->parent, lua_isnil(L, ERROR));
   lua_pop(L, 1);

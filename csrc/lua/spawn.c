@@ -71,7 +71,7 @@ struct art_lua_task *art_spawn_task(lua_State *L, const struct art_spawn *how, i
 
 static void check_room(lua_State *L, int nargs) {
   if (nargs > MAX_ARGS) luaL_error(L, "too many arguments for a task");
-  luaL_checkstack(L, 10, "too many arguments");
+  art_check_stack(L, 10, "too many arguments");
 }
 
 /* [-0, +2, m] The function at 'fn' and all above it, as a task of the running runtime: its handle is on top. */

@@ -62,7 +62,7 @@ static int value_index(int i) {
 
 int art_push_values(lua_State *L, const struct art_lua_task *t, int index) {
   int n = t->nvalues;
-  luaL_checkstack(L, n + 1, "too many results");
+  art_check_stack(L, n + 1, "too many results");
   if ((t->flags & ART_PACKED) == 0) {
     for (int i = 0; i < n; i++) lua_getiuservalue(L, index, value_index(i));
     return n;

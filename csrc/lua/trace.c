@@ -168,7 +168,7 @@ void art_push_frames(lua_State *L, lua_State *of, int level) {
 
 int art_push_story(lua_State *L, int index) {
   index = lua_absindex(L, index);
-  luaL_checkstack(L, 12, NULL);
+  art_check_stack(L, 12, NULL);
   art_push_value(L, ART_TRACES);
   find_trace(L, index, lua_gettop(L));
   int trace = lua_gettop(L);

@@ -24,6 +24,19 @@ describe("run", function()
     assert.equal(5000, select("#", run(many, 5000)))
   end)
 
+  it("gives main all its arguments, or raises", function()
+    local function last(...) return select("#", ...), (select(-1, ...)) end
+    local function numbers(n)
+      local list = {}
+      for i = 1, n do list[i] = i end
+      return table.unpack(list)
+    end
+    assert.same({ 300, 300 }, { run(last, numbers(300)) })
+    assert.same({ 60000, 60000 }, { run(last, numbers(60000)) })
+    local _, ok, err = try_run(last, numbers(60001))
+    assert.same({ false, "too many arguments for a task" }, { ok, err })
+  end)
+
   it("takes any callable as main", function()
     local callable = setmetatable({}, { __call = function(_, x) return x end })
     assert.equal(7, run(callable, 7))

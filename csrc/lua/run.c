@@ -20,10 +20,14 @@ struct run {
   int insistence; /* how often nothing could go on any more */
 };
 
+#define MAX_ARGS 60000 /* Lua counts uservalues in 16 bits */
+
 /* Runtime, anchors, scope, main, arguments -> handle. */
 int art_spawn_main(lua_State *L) {
   struct art_spawn how = {lua_touserdata(L, 1), lua_touserdata(L, 3), ART_OBSERVED};
-  art_spawn_task(L, &how, 4, lua_gettop(L) - 4, 2);
+  int nargs = lua_gettop(L) - 4;
+  if (nargs > MAX_ARGS) return luaL_error(L, "too many arguments for a task");
+  art_spawn_task(L, &how, 4, nargs, 2);
   return 1;
 }
 

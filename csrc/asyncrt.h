@@ -86,7 +86,8 @@ ART_API uint64_t art_runtime_next_ns(const struct art_runtime *rt);
 ART_API uint64_t art_runtime_now_ns(const struct art_runtime *rt);
 
 /* Manual clock only (-EINVAL else): moves the clock by dt_ns, from deadline to deadline, running at each the
-** tasks that become ready. The clock always arrives; tasks that budget_ns cuts off are left to the next tick.
+** tasks that become ready. The clock always arrives; tasks that budget_ns cuts off are left to the next tick,
+** which finds those that came due meanwhile in the order of their deadlines.
 ** The number of tasks still ready, or -errno. */
 ART_API int art_runtime_advance(struct art_runtime *rt, uint64_t dt_ns, uint64_t budget_ns);
 

@@ -141,8 +141,22 @@ struct art_task *art_executor_next_choosy(struct art_executor *ex) {
   return ex->seeded ? pop_seeded(ex) : art_queue_pop(&ex->ready);
 }
 
+static bool has_ready(const struct art_executor *ex) {
+  bool any = ex->ready.first != NULL;
+  for (int i = 0; i < ART_LANES; i++) any |= ex->lane[i].first != NULL;
+  return any;
+}
+
+/* If the time ended the last turn before it came to the ready tasks, the woken ones go on with the polls that they had
+** left: a flood of them keeps nobody waiting from one short tick to the next. */
+static void begin_turn(struct art_executor *ex, unsigned max_polls) {
+  bool goes_on = ex->ready_left == max_polls && has_ready(ex);
+  if (!goes_on) ex->woken_left = max_polls;
+  ex->ready_left = max_polls;
+}
+
 void art_executor_run(struct art_executor *ex, unsigned max_polls, uint64_t until_ns) {
-  ex->woken_left = ex->ready_left = max_polls;
+  begin_turn(ex, max_polls);
   ex->until_ns = until_ns;
   ex->begun = false;
   ex->choosy = ex->seeded || until_ns != ART_NEVER;

@@ -57,13 +57,17 @@ static uint64_t until(uint64_t budget_ns) {
   return budget_ns >= ART_NEVER - now ? ART_NEVER : now + budget_ns;
 }
 
+static bool is_late(uint64_t until_ns) {
+  return until_ns != ART_NEVER && art_monotonic_ns() >= until_ns;
+}
+
 /* Runs until nothing is ready or the time is up. */
 static void run_ready(struct art_runtime *rt, uint64_t until_ns) {
   for (;;) {
     art_runtime_poll_drivers(rt);
     if (!art_executor_ready(&rt->executor)) return;
     art_executor_run(&rt->executor, ART_TURN_POLLS, until_ns);
-    if (until_ns != ART_NEVER && art_monotonic_ns() >= until_ns) return;
+    if (is_late(until_ns)) return;
   }
 }
 
@@ -88,14 +92,16 @@ static void run_stop(struct art_runtime *rt, uint64_t until_ns) {
   run_ready(rt, until_ns);
 }
 
-/* From deadline to deadline, so that every task sees the time at which it was due. */
+/* From deadline to deadline, so that every task sees the time at which it was due. Once the time is up, what is due
+** until the end is only made ready. */
 static void advance_to(struct art_runtime *rt, uint64_t end_ns, uint64_t until_ns) {
   run_stop(rt, until_ns);
-  while (rt->wheel.count > 0 && art_wheel_next(&rt->wheel) <= end_ns) {
+  while (!is_late(until_ns) && art_wheel_next(&rt->wheel) <= end_ns) {
     art_clock_set(&rt->clock, art_wheel_next(&rt->wheel));
     run_stop(rt, until_ns);
   }
   art_clock_set(&rt->clock, end_ns);
+  art_runtime_advance_timers(rt);
 }
 
 int art_runtime_advance(struct art_runtime *rt, uint64_t dt_ns, uint64_t budget_ns) {

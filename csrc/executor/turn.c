@@ -22,7 +22,7 @@ static void advance_wheel(struct art_runtime *rt, struct art_wheel *w, uint64_t 
   rt->executor.phase = ART_PHASE_TASKS;
 }
 
-static void advance_timers(struct art_runtime *rt) {
+void art_runtime_advance_timers(struct art_runtime *rt) {
   if (rt->wheel.count > 0) advance_wheel(rt, &rt->wheel, art_runtime_now_ns(rt));
   if (rt->outer_wheel.count > 0) advance_wheel(rt, &rt->outer_wheel, art_runtime_outer_now_ns(rt));
 }
@@ -37,7 +37,7 @@ int art_runtime_wait_io(struct art_runtime *rt, uint64_t timeout_ns) {
 void art_runtime_poll_drivers(struct art_runtime *rt) {
   if (rt->reactor.pending > 0) art_runtime_wait_io(rt, 0);
   if (!art_inbox_empty(rt->inbox)) art_inbox_deliver(rt->inbox);
-  advance_timers(rt);
+  art_runtime_advance_timers(rt);
 }
 
 /* How long the kernel may keep us: until the next deadline of a clock that goes on by itself. */
@@ -58,7 +58,7 @@ bool art_runtime_jump(struct art_runtime *rt) {
     if (art_executor_ready(&rt->executor)) return true;
   }
   art_clock_set(&rt->clock, art_wheel_next(&rt->wheel));
-  advance_timers(rt);
+  art_runtime_advance_timers(rt);
   return true;
 }
 
@@ -74,7 +74,7 @@ static int sleep_in_reactor(struct art_runtime *rt) {
     art_inbox_awake(rt->inbox);
   }
   art_inbox_deliver(rt->inbox);
-  advance_timers(rt);
+  art_runtime_advance_timers(rt);
   return n == -EINTR ? -EINTR : ART_TURN_GOES_ON;
 }
 

@@ -13,6 +13,9 @@ int art_runtime_wait_io(struct art_runtime *rt, uint64_t timeout_ns);
 /* A look at everything that may have become ready, without waiting. */
 void art_runtime_poll_drivers(struct art_runtime *rt);
 
+/* Makes ready who is due. */
+void art_runtime_advance_timers(struct art_runtime *rt);
+
 /* Virtual clock with nothing ready: to the next deadline. False: there is none, or something holds the clock. */
 bool art_runtime_jump(struct art_runtime *rt);
 

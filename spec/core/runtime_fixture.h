@@ -116,6 +116,8 @@ struct actor {
   struct art_poll_cx *cx;  /* inside a poll */
   struct art_waker *waker; /* a clone, its own until its state is dropped */
   struct art_sleep *sleep; /* same */
+  struct art_io *io;       /* same, with its descriptor */
+  int fd, peer;            /* peer: the other end, the actor's too if it has an io */
   uint64_t deadline_ns;
   struct actor *other;           /* whom it acts on */
   struct art_task *task;         /* of the last spawn; a handle only if the test kept it */
@@ -162,7 +164,27 @@ static inline void drop_actor(void *state) {
   a->waker = NULL;
   if (a->sleep != NULL) art_sleep_free(a->sleep);
   a->sleep = NULL;
+  if (a->io != NULL) {
+    art_io_free(a->io);
+    close(a->fd);
+    close(a->peer);
+  }
+  a->io = NULL;
   if (a->on_drop != NULL) a->on_drop(a);
+}
+
+/* Gives it one end of a pair of sockets. */
+static inline void give_socket(struct actor *a) {
+  int fds[2];
+  assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+  a->fd = fds[0];
+  a->peer = fds[1];
+  a->io = art_io_new(rt, a->fd);
+  assert_non_null(a->io);
+}
+
+static inline void send_to(const struct actor *a) {
+  assert_int_equal(send(a->peer, "x", 1, 0), 1);
 }
 
 /* Spawns it and keeps the handle. */
@@ -238,6 +260,15 @@ static inline enum art_poll sleep_until(struct actor *self) {
   if (self->sleep == NULL) self->sleep = art_sleep_new(rt);
   assert_non_null(self->sleep);
   return art_sleep(self->cx, self->sleep, self->deadline_ns);
+}
+
+/* Ready with the first byte. */
+static inline enum art_poll receive(struct actor *self) {
+  char byte;
+  ssize_t n;
+  if (art_recv(self->cx, self->io, &byte, 1, &n) == ART_PENDING) return ART_PENDING;
+  assert_int_equal(n, 1);
+  return ART_READY;
 }
 
 /* --- other threads ---------------------------------------------------------------------------- */

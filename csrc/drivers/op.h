@@ -30,8 +30,9 @@ static inline enum art_direction art_op_direction(enum art_op_kind kind) {
 struct art_op {
   enum art_op_kind kind;
   bool pending; /* in the driver's hands */
-  void *buf;    /* recv, send: the bytes; connect: the sockaddr. Valid until no longer pending */
-  size_t len;   /* bytes of it */
+  void *buf;    /* recv, send: the bytes; connect: the sockaddr; accept: NULL or room for the
+                ** peer's. Valid until no longer pending */
+  size_t len;   /* bytes of it; of an accept, when it is done, those of the address */
   struct art_waker *waker; /* woken once, when a pending operation completes */
   ssize_t result;          /* as above, or -errno */
 };

@@ -61,10 +61,13 @@ static bool is_peers_error(int err) {
 }
 
 static ssize_t perform_accept(struct art_source *s, struct art_op *op) {
+  socklen_t size;
   int fd;
-  (void)op;
-  do fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  while (fd < 0 && is_peers_error(errno));
+  do {
+    size = (socklen_t)op->len;
+    fd = accept4(s->fd, op->buf, op->buf == NULL ? NULL : &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  } while (fd < 0 && is_peers_error(errno));
+  if (fd >= 0) op->len = size;
   return outcome(fd);
 }
 

@@ -86,6 +86,13 @@ int art_raise_cancelled(lua_State *L, struct art_lua_task *t) {
   return lua_error(L);
 }
 
+int art_raise_io(lua_State *L) {
+  art_push_error(L, "io", "%s", lua_tostring(L, -2));
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, "code");
+  return lua_error(L);
+}
+
 void art_push_task_cancelled(lua_State *L, struct art_lua_task *t, int index) {
   art_check_stack(L, 12, NULL);
   lua_getiuservalue(L, index, ART_TASK_VALUE);

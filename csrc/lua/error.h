@@ -22,6 +22,9 @@ int art_no_memory(lua_State *L);
 /* Raises the cancel that reaches 't' now. */
 int art_raise_cancelled(lua_State *L, struct art_lua_task *t);
 
+/* Raises nil, message and code, which are on top, as an error of kind "io". */
+int art_raise_io(lua_State *L);
+
 /* [-0, +1, m] What who awaits the cancelled task at 'index' gets. */
 void art_push_task_cancelled(lua_State *L, struct art_lua_task *t, int index);
 

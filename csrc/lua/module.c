@@ -6,10 +6,12 @@
 #include "lua/await.h"
 #include "lua/body.h"
 #include "lua/boundary.h"
+#include "lua/connect.h"
 #include "lua/error.h"
 #include "lua/future.h"
 #include "lua/host.h"
 #include "lua/inspect.h"
+#include "lua/listener.h"
 #include "lua/locals.h"
 #include "lua/loop.h"
 #include "lua/nursery.h"
@@ -17,6 +19,7 @@
 #include "lua/runtime.h"
 #include "lua/scope.h"
 #include "lua/spawn.h"
+#include "lua/stream.h"
 #include "lua/task.h"
 #include "lua/time.h"
 #include "lua/trace.h"
@@ -97,7 +100,11 @@ static void open_types(lua_State *L) {
            LIST(art_runtime_metamethods));
   new_type(L, art_waker_name, LIST(art_waker_methods), LIST(art_waker_metamethods));
   new_type(L, art_future_name, LIST(art_future_methods), LIST(art_future_metamethods));
-  lua_pop(L, 3);
+  new_type(L, ART_STREAM_NAME, LIST(art_stream_methods, art_read_methods, art_write_methods),
+           LIST(art_stream_metamethods));
+  new_type(L, ART_LISTENER_NAME, LIST(art_listener_methods), LIST(art_listener_metamethods));
+  new_type(L, ART_LOOKUP_NAME, NOTHING, LIST(art_lookup_metamethods));
+  lua_pop(L, 6);
   art_new_error_meta(L, STATE);
   set_value(L, ART_ERROR_META);
 }
@@ -136,9 +143,9 @@ int art_lua_set_defaults(lua_State *L, const struct art_config *config) {
 ** there are. */
 int luaopen_asyncrt_core(lua_State *L) {
   static const luaL_Reg *const functions[] = {
-      art_run_functions,   art_runtime_functions,  art_spawn_functions,
-      art_scope_functions, art_boundary_functions, art_time_functions,
-      art_waker_functions, art_future_functions,   art_inspect_functions};
+      art_run_functions,      art_runtime_functions, art_spawn_functions,    art_scope_functions,
+      art_boundary_functions, art_time_functions,    art_waker_functions,    art_future_functions,
+      art_inspect_functions,  art_connect_functions, art_listener_functions, art_resolve_functions};
   luaL_checkversion(L);
   if (lua_getfield(L, LUA_REGISTRYINDEX, MODULE) == LUA_TTABLE) return 1;
   lua_settop(L, STATE);

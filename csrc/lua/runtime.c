@@ -10,6 +10,7 @@
 #include "lua/error.h"
 #include "lua/loop.h"
 #include "lua/scope.h"
+#include "lua/socket.h"
 #include "lua/task.h"
 
 struct art_lua_runtime *art_to_runtime(lua_State *L, int arg, const char *function) {
@@ -144,6 +145,7 @@ struct art_lua_runtime *art_new_runtime(lua_State *L, int table, const char *fun
   rt->state = art_lua_of(L);
   art_list_init(&rt->reports);
   art_list_init(&rt->limbo);
+  art_list_init(&rt->sockets);
   luaL_setmetatable(L, ART_RUNTIME_NAME);
   art_push_value(L, ART_RUNTIMES);
   lua_pushvalue(L, handle);
@@ -172,6 +174,7 @@ static int runtime(lua_State *L) {
 /* Frees all that is C's. Tasks that nobody ended keep their handles, which lead nowhere from here on. */
 static void destroy(struct art_lua_runtime *rt) {
   struct art_allocator a = rt->core->allocator;
+  art_socket_close_all(rt);
   art_runtime_close(rt->core);
   rt->core = NULL;
   art_free(&a, rt->idle, rt->idle_room * sizeof *rt->idle);

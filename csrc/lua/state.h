@@ -74,6 +74,7 @@ struct art_lua_runtime {
   struct art_scope *spare; /* ended scopes, for reuse */
   struct art_list reports; /* ended tasks whose error goes to on_error after this turn */
   struct art_list limbo;   /* failed tasks that only their finaliser can report any more */
+  struct art_list sockets; /* open ones on its driver */
   lua_State **idle;        /* idle coroutines: see coroutines.c */
   uint32_t idle_count, idle_room, coroutines;
   uint32_t *free_slots; /* room for every slot there is */

@@ -56,6 +56,10 @@ struct art_lua_task {
       struct art_waiter waiter;
       struct art_lua_task *task; /* await: for whom */
     } in;
+    struct {
+      struct art_waiter waiter; /* of those who wait for their turn */
+      void *with;               /* the handle whose operation it is */
+    } io;
   } parking;
   struct art_cancel cancel; /* its id, its handle's anchor, and whether task:cancel was called */
   int line;                 /* where it was spawned */

@@ -50,6 +50,32 @@ static int sleep_until(lua_State *L) {
   return sleep_till(L, t, deadline_ns);
 }
 
+static void disarm_outside(struct art_lua_task *t) {
+  art_wheel_disarm(art_runtime_outer_wheel(t->rt->core), &t->parking.timer);
+}
+
+static const struct art_wait outside_wait = {.what = "sleep", .abort = disarm_outside};
+
+static int outside_k(lua_State *L, int status, lua_KContext ctx) {
+  struct art_lua_task *t = (struct art_lua_task *)ctx;
+  (void)status;
+  if (art_take_abort(t)) return art_raise_cancelled(L, t);
+  if (art_timer_armed(&t->parking.timer)) return art_park(L, t, &outside_wait, outside_k, ctx);
+  return 0;
+}
+
+/* sleep_outside(seconds): by the clock of the outside world, for deadlines of I/O */
+static int sleep_outside(lua_State *L) {
+  uint64_t delay_ns = art_check_seconds(L, 1, "sleep_outside");
+  struct art_lua_task *t = art_checkpoint(L, "sleep_outside");
+  struct art_runtime *rt = t->rt->core;
+  uint64_t deadline_ns = art_deadline(art_runtime_outer_now_ns(rt), delay_ns);
+  t->parking.timer = (struct art_timer){.waker = &t->core.waker};
+  if (deadline_ns == ART_NEVER) return art_park(L, t, &sleep_wait, never_k, (lua_KContext)t);
+  art_wheel_arm(art_runtime_outer_wheel(rt), &t->parking.timer, deadline_ns);
+  return art_park(L, t, &outside_wait, outside_k, (lua_KContext)t);
+}
+
 static int yield(lua_State *L) {
   return art_yield(L, art_checkpoint(L, "yield"), NULL, 0);
 }
@@ -75,6 +101,12 @@ static int cancelling(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg art_time_functions[] = {
-    {"sleep", sleep},     {"sleep_until", sleep_until}, {"yield", yield},       {"now", now},
-    {"current", current}, {"cancelling", cancelling},   {"locals", art_locals}, {NULL, NULL}};
+const luaL_Reg art_time_functions[] = {{"sleep", sleep},
+                                       {"sleep_until", sleep_until},
+                                       {"sleep_outside", sleep_outside},
+                                       {"yield", yield},
+                                       {"now", now},
+                                       {"current", current},
+                                       {"cancelling", cancelling},
+                                       {"locals", art_locals},
+                                       {NULL, NULL}};

@@ -34,6 +34,40 @@ function args.callable(name, arg, ...)
   fail(name, arg, "function expected, got " .. type_name(select("#", ...), value))
 end
 
+function args.string(name, arg, ...)
+  local value = ...
+  if type(value) == "string" then return end
+  fail(name, arg, "string expected, got " .. type_name(select("#", ...), value))
+end
+
+function args.integer(low, high, name, arg, ...)
+  local value = ...
+  if type(value) ~= "number" then fail(name, arg, "number expected, got " .. type_name(select("#", ...), value)) end
+  local integer = math.tointeger(value)
+  if not integer then fail(name, arg, "number has no integer representation") end
+  if integer < low or integer > high then fail(name, arg, ("%d is not in %d..%d"):format(integer, low, high)) end
+end
+
+-- Kinds of options: what a value must be, in words, and whether it is.
+local is_kind = {
+  boolean = function(value) return type(value) == "boolean" end,
+  ["positive integer"] = function(value)
+    return type(value) == "number" and math.tointeger(value) and value >= 1 and value <= 2147483647
+  end,
+  ["number of seconds"] = function(value) return type(value) == "number" and value == value end,
+}
+
+-- A table of options, or none; `kinds` has the kind of each one that there is.
+function args.options(kinds, name, arg, opts)
+  if opts == nil then return end
+  if type(opts) ~= "table" then fail(name, arg, "table expected, got " .. type_name(1, opts)) end
+  for option, value in pairs(opts) do
+    local kind = kinds[option]
+    if not kind then fail(name, arg, ("unknown option '%s'"):format(tostring(option))) end
+    if not is_kind[kind](value) then fail(name, arg, ("field '%s' must be a %s"):format(option, kind)) end
+  end
+end
+
 -- Seconds: numbers only, NaN is an error.
 function args.seconds(name, arg, ...)
   local value = ...

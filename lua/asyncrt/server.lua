@@ -1,0 +1,132 @@
+-- Servers: a listener, the task that accepts, and below it a supervised task for every connection.
+local core = require "asyncrt.core"
+local args = require "asyncrt.args"
+
+local GRACE = 5 -- seconds that stop leaves the handlers
+
+local Server = { __name = "asyncrt.server" }
+local methods = {}
+Server.__index = methods
+
+-- Connections ------------------------------------------------------------------------------------------------------
+
+-- What ends with a connection, however its handler ends.
+local Connection = {}
+
+function Connection:__close()
+  local server = self.server
+  self.stream:close()
+  server.connections[self] = nil
+  server.active = server.active - 1
+  server.waker:wake() -- it may have waited for one to end
+end
+
+local function serve(connection)
+  local _ <close> = connection
+  connection.server.handler(connection.stream)
+end
+
+-- A handler that was cancelled before its first poll has closed nothing.
+local Leftovers = {}
+
+function Leftovers:__close()
+  for connection in pairs(self.server.connections) do connection.stream:close() end
+end
+
+local function accept(server)
+  local listener <close> = server.listener
+  local _ <close> = setmetatable({ server = server }, Leftovers)
+  server.waker = core.waker()
+  core.scope(function(scope)
+    for stream in listener:accepts() do
+      local connection = setmetatable({ server = server, stream = stream }, Connection)
+      server.connections[connection] = true
+      server.active = server.active + 1
+      scope:spawn(serve, connection)
+      while server.active >= server.limit do core.park() end
+    end
+  end, { supervise = true })
+end
+
+-- Servers ----------------------------------------------------------------------------------------------------------
+
+local function start(listener, handler, opts)
+  local host, port = listener:address()
+  local self = setmetatable({
+    listener = listener,
+    handler = handler,
+    host = host,
+    port = port,
+    limit = opts.limit or math.huge,
+    grace = opts.grace or GRACE,
+    active = 0,
+    connections = {},
+  }, Server)
+  self.task = core.spawn_with({ name = ("server %s"):format(port and host .. ":" .. port or host) }, accept, self)
+  return self
+end
+
+-- Until the server has ended. If it failed, that is its scope's to raise.
+local function wait(self)
+  self.task:join()
+end
+
+local function stop(self, grace)
+  self.listener:close()
+  core.scope(function(scope)
+    scope:spawn_with({ daemon = true }, function()
+      core.sleep_outside(grace)
+      self.task:cancel("server stopped")
+    end)
+    wait(self)
+  end)
+  return self.task:status() == "done"
+end
+
+--- Where it listens; also when it has stopped.
+-- @treturn string host
+-- @treturn integer port nil for a path
+function methods:address()
+  args.object(Server, "address", 1, self)
+  return self.host, self.port
+end
+
+--- Accepts no more, waits for the handlers, and cancels those that are not done after the grace. Suspends.
+-- @tparam[opt] number grace seconds; default: the option of serve
+-- @treturn boolean whether every handler ended by itself
+-- @raise misuse, cancelled
+function methods:stop(...)
+  args.object(Server, "stop", 1, self)
+  if (...) ~= nil then args.seconds("stop", 2, ...) end
+  args.checkpoint("stop")
+  return stop(self, ... or self.grace)
+end
+
+--- Waits until the server has ended, after stop or close. Suspends.
+-- @raise misuse, cancelled
+function methods:wait()
+  args.object(Server, "wait", 1, self)
+  args.checkpoint("wait")
+  wait(self)
+end
+
+--- Accepts no more and cancels the handlers; returns at once.
+function methods:close()
+  args.object(Server, "close", 1, self)
+  self.listener:close()
+  self.task:cancel("server closed")
+end
+
+-- A block that is left in haste leaves no grace. Either way nothing of the server is left after it.
+function Server:__close(err)
+  if err == nil and not core.cancelling() then return stop(self, self.grace) end
+  self:close()
+  core.shield(wait, self)
+end
+
+function Server:__tostring()
+  local where = self.port and ("%s:%d"):format(self.host, self.port) or self.host
+  return ("server %s (%d connections)"):format(where, self.active)
+end
+
+return { start = start }

@@ -82,7 +82,10 @@ static int scope_block(lua_State *L) {
 
 static int scope(lua_State *L) {
   bool block = lua_isnoneornil(L, 1) || (lua_istable(L, 1) && lua_isnone(L, 2));
-  if (block && luaL_getmetafield(L, 1, "__call") != LUA_TNIL) block = false;
+  if (block && luaL_getmetafield(L, 1, "__call") != LUA_TNIL) {
+    lua_pop(L, 1);
+    block = false;
+  }
   return block ? scope_block(L) : scope_function(L);
 }
 

@@ -4,6 +4,7 @@
 #include "lua/task.h"
 
 #define MAX_FRAMES 16
+#define MAX_TASKS 32 /* through which an error is followed */
 #define LAST_STRING                                                                                \
   1 /* key of the trace of the last error that cannot be a weak key: {..., error =} */
 
@@ -40,6 +41,14 @@ static void append_task(lua_State *L, int trace, struct art_lua_task *t) {
   lua_settop(L, handle - 1);
   lua_pushinteger(L, (lua_Integer)t->cancel.id);
   lua_setfield(L, trace, "task");
+}
+
+/* [-0, +0, m] The field of the trace at 'trace', 0 if there is none. */
+static lua_Integer get_number(lua_State *L, int trace, const char *field) {
+  lua_getfield(L, trace, field);
+  lua_Integer n = lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  return n;
 }
 
 static bool can_be_weak_key(lua_State *L, int index) {
@@ -79,6 +88,21 @@ static void new_trace(lua_State *L, int index, int traces) {
   lua_rawseti(L, traces, LAST_STRING);
 }
 
+/* Is the value at 1, raised anew, another error than the one with the trace at 3? A string may be. A table that has been
+** through that many tasks is one that is raised again and again. */
+static bool is_another(lua_State *L) {
+  return !can_be_weak_key(L, 1) || get_number(L, 3, "tasks") >= MAX_TASKS;
+}
+
+static void go_through(lua_State *L, int trace, struct art_lua_task *t) {
+  lua_Integer tasks = get_number(L, trace, "tasks");
+  if (tasks >= MAX_TASKS) return;
+  append_frames(L, trace);
+  append_task(L, trace, t);
+  lua_pushinteger(L, tasks + 1);
+  lua_setfield(L, trace, "tasks");
+}
+
 int art_trace_handler(lua_State *L) {
   struct art_lua *state = art_lua_of(L);
   bool goes_on = state->rethrown;
@@ -87,17 +111,12 @@ int art_trace_handler(lua_State *L) {
   if (!lua_checkstack(L, 16)) return 1;
   art_push_value(L, ART_TRACES);
   find_trace(L, 1, 2);
-  if (lua_isnil(L, 3) || (!goes_on && !can_be_weak_key(L, 1))) {
+  if (lua_isnil(L, 3) || (!goes_on && is_another(L))) {
     lua_settop(L, 2);
     new_trace(L, 1, 2);
   }
-  lua_getfield(L, 3, "task");
-  lua_Integer task = lua_tointeger(L, -1);
   struct art_lua_task *t = state->current;
-  if (t != NULL && (uint64_t)task != t->cancel.id) {
-    append_frames(L, 3);
-    append_task(L, 3, t);
-  }
+  if (t != NULL && (uint64_t)get_number(L, 3, "task") != t->cancel.id) go_through(L, 3, t);
   lua_settop(L, 1);
   return 1;
 }

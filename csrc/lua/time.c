@@ -94,7 +94,7 @@ static int current(lua_State *L) {
 
 static int cancelling(lua_State *L) {
   const struct art_cancel *cancel = art_cancelled_by(art_current(L, "cancelling"));
-  if (cancel == NULL) return 0;
+  if (cancel == NULL) return lua_pushnil(L), 1;
   art_push_value(L, ART_ANCHORS);
   art_push_reason(L, cancel, lua_gettop(L));
   if (lua_isnil(L, -1)) lua_pushliteral(L, "cancelled");

@@ -32,6 +32,7 @@ void art_loop_enter(lua_State *L, struct art_lua_runtime *rt, int index, const c
   rt->host = L;
   rt->runtime = index;
   rt->state->active = rt;
+  art_executor_undefer(&rt->core->executor);
 }
 
 void art_loop_leave(lua_State *L, struct art_lua_runtime *rt) {
@@ -155,15 +156,14 @@ static struct art_scope *innermost(struct art_scope *s) {
 }
 
 void art_loop_kill(struct art_lua_runtime *rt, struct art_scope *top) {
-  for (;;) {
-    struct art_scope *s = innermost(top);
-    struct art_list *n = art_list_first(&s->children);
-    if (n != NULL)
+  for (struct art_scope *s = innermost(top);;) {
+    struct art_list *n;
+    while ((n = art_list_first(&s->children)) != NULL)
       kill_task(rt, ART_CONTAINER(n, struct art_lua_task, sibling));
-    else if (s != top)
-      art_end_scope(rt->host, s, rt->anchors);
-    else
-      break;
+    if (s == top) break;
+    struct art_scope *parent = s->parent;
+    art_end_scope(rt->host, s, rt->anchors);
+    s = innermost(parent);
   }
-  art_executor_purge(&rt->core->executor); /* some were ready */
+  art_executor_purge(&rt->core->executor);
 }

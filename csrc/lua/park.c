@@ -37,6 +37,10 @@ int art_yield(lua_State *L, struct art_lua_task *t, lua_KFunction k, lua_KContex
   return lua_yieldk(L, 0, ctx, k);
 }
 
+bool art_waits_for_children(const struct art_lua_task *t) {
+  return t->wait == &children_wait;
+}
+
 int art_park_for_children(lua_State *L, struct art_lua_task *t, lua_KFunction k, lua_KContext ctx) {
   return art_park(L, t, &children_wait, k, ctx);
 }

@@ -21,4 +21,7 @@ int art_yield(lua_State *L, struct art_lua_task *t, lua_KFunction k, lua_KContex
 /* Parks until every child of 's' has ended. Cannot be aborted: what cancels the waiter cancels the children. */
 int art_park_for_children(lua_State *L, struct art_lua_task *t, lua_KFunction k, lua_KContext ctx);
 
+/* Is that what it does? */
+bool art_waits_for_children(const struct art_lua_task *t);
+
 #endif

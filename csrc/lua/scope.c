@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "lua/park.h"
 #include "lua/task.h"
 
 static struct art_scope *take(struct art_lua_runtime *rt) {
@@ -161,8 +162,8 @@ void art_scope_child_ended(struct art_scope *s, struct art_lua_task *t) {
     bool supervised = (t->flags & ART_SUPERVISED) != 0;
     (supervised ? learn_supervised_failure : learn_failure)(failing(s), t);
   }
-  if (s->pending == 0 && s->owner != NULL && s->owner->core.state == ART_TASK_PARKED)
-    art_task_wake(&s->owner->core); /* a hint: it may wait for something else */
+  if (s->pending == 0 && s->owner != NULL && art_waits_for_children(s->owner))
+    art_task_wake(&s->owner->core);
 }
 
 bool art_scope_drained(struct art_scope *s) {

@@ -244,8 +244,9 @@ static int task_traceback(lua_State *L) {
 
 /* A failed supervised task that is about to be forgotten: it comes back for on_error. */
 static int task_gc(lua_State *L) {
-  struct art_lua_task *t = lua_touserdata(L, 1);
-  if (t->outcome != ART_FAILED || (t->flags & ART_OBSERVED) != 0 || t->rt == NULL) return 0;
+  struct art_lua_task *t = art_to_task(L, 1, "__gc");
+  if (t->outcome != ART_FAILED || (t->flags & (ART_OBSERVED | ART_HELD)) != 0) return 0;
+  if (t->rt == NULL) return 0;
   lua_getiuservalue(L, 1, ART_TASK_MORE);
   if (!lua_istable(L, -1)) return 0; /* the state is being closed */
   lua_pushvalue(L, 1);

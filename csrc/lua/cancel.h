@@ -6,10 +6,11 @@
 
 enum art_cause {
   ART_NOT_CANCELLED,
-  ART_EXPLICIT, /* by a script; its reason is kept beside the handle */
-  ART_FAILURE,  /* a child or the body failed */
-  ART_EXPIRED,  /* a timeout */
-  ART_CLOSED,   /* the runtime is being closed */
+  ART_EXPLICIT,  /* by a script; its reason is kept beside the handle */
+  ART_FAILURE,   /* a child or the body failed */
+  ART_EXPIRED,   /* a timeout */
+  ART_CLOSED,    /* the runtime is being closed */
+  ART_COLLECTED, /* the runtime was never closed, and is no more */
   ART_DEADLOCKED,
   ART_INTERRUPTED, /* a signal handler of the host's raised */
   ART_FINISHED     /* all that a daemon or a detached task was there for has ended */

@@ -128,7 +128,7 @@ static int await(lua_State *L) {
 
 /* A rejection that nobody awaited does not vanish with the future. */
 static int future_gc(lua_State *L) {
-  struct future *f = lua_touserdata(L, SELF);
+  struct future *f = check(L, "__gc");
   if (f->state != REJECTED || f->observed) return 0;
   f->observed = true;
   lua_getiuservalue(L, SELF, VALUES);

@@ -305,8 +305,7 @@ static int listener_close(lua_State *L) {
 }
 
 static int listener_gc(lua_State *L) {
-  struct listener *l = lua_touserdata(L, SELF);
-  art_socket_close(&l->socket);
+  art_socket_close(&check(L, "__gc")->socket);
   return 0;
 }
 

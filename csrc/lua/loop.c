@@ -149,21 +149,15 @@ static void kill_task(struct art_lua_runtime *rt, struct art_lua_task *t) {
   art_list_push(&rt->reports, &t->sibling);
 }
 
-/* The scope that has no scopes of its own inside, found without a stack. */
-static struct art_scope *innermost(struct art_scope *s) {
-  while (!art_list_empty(&s->scopes)) s = ART_CONTAINER(s->scopes.prev, struct art_scope, node);
-  return s;
-}
-
 void art_loop_kill(struct art_lua_runtime *rt, struct art_scope *top) {
-  for (struct art_scope *s = innermost(top);;) {
+  for (struct art_scope *s = art_scope_innermost(top);;) {
     struct art_list *n;
     while ((n = art_list_first(&s->children)) != NULL)
       kill_task(rt, ART_CONTAINER(n, struct art_lua_task, sibling));
     if (s == top) break;
     struct art_scope *parent = s->parent;
     art_end_scope(rt->host, s, rt->anchors);
-    s = innermost(parent);
+    s = art_scope_innermost(parent);
   }
   art_executor_purge(&rt->core->executor);
 }

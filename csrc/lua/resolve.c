@@ -161,8 +161,9 @@ static int resolve(lua_State *L) {
 }
 
 static int lookup_gc(lua_State *L) {
-  struct lookup *l = *(struct lookup **)lua_touserdata(L, 1);
+  struct lookup **handle = art_check_handle(L, 1, "__gc", ART_LOOKUP_NAME), *l = *handle;
   if (l == NULL) return 0;
+  *handle = NULL;
   l->waker = NULL;
   let_go(l);
   return 0;

@@ -9,6 +9,7 @@
 #include "lua/args.h"
 #include "lua/error.h"
 #include "lua/loop.h"
+#include "lua/orphan.h"
 #include "lua/scope.h"
 #include "lua/socket.h"
 #include "lua/task.h"
@@ -171,7 +172,7 @@ static int runtime(lua_State *L) {
 
 #define LAST_TURNS 1000 /* for tasks to unwind in, once their shields are lifted */
 
-/* Frees all that is C's. Tasks that nobody ended keep their handles, which lead nowhere from here on. */
+/* Frees all that is C's. */
 static void destroy(struct art_lua_runtime *rt) {
   struct art_allocator a = rt->core->allocator;
   art_socket_close_all(rt);
@@ -184,6 +185,16 @@ static void destroy(struct art_lua_runtime *rt) {
     rt->spare = s->parent;
     art_free(&a, s, sizeof *s);
   }
+}
+
+/* Without running any Lua. */
+static void collect(lua_State *L, struct art_lua_runtime *rt, int index) {
+  if (rt->root != NULL) { /* else making it failed */
+    lua_getiuservalue(L, index, ART_RUNTIME_ANCHORS);
+    art_orphan_all(L, rt, lua_gettop(L));
+    lua_pop(L, 1);
+  }
+  destroy(rt);
 }
 
 static void wake_nobody(struct art_waker *self) {
@@ -218,8 +229,8 @@ static void forget(struct art_lua_runtime *rt, struct art_list *failed) {
 
 void art_close_runtime(lua_State *L, struct art_lua_runtime *rt, int index, uint64_t grace_ns) {
   if (rt->core == NULL) return;
-  if (!art_runtime_is_ours(rt->core)) { /* the parent's tasks end there */
-    destroy(rt);
+  if (!art_runtime_is_ours(rt->core)) { /* the tasks go on in the parent, which forked us */
+    collect(L, rt, index);
     return;
   }
   art_loop_enter(L, rt, index, "close");
@@ -260,24 +271,21 @@ static void warn_of_lost(lua_State *L, struct art_lua_runtime *rt) {
   lua_warning(L, text, 0);
 }
 
+/* Lua itself calls: a runtime that is running is collected in lua_close only. */
+static bool is_finaliser(lua_State *L) {
+  lua_Debug ar;
+  return lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar) &&
+         strcmp(ar.namewhat, "metamethod") == 0;
+}
+
 /* Collected, or lua_close: no Lua is run. */
 static int runtime_gc(lua_State *L) {
-  struct art_lua_runtime *rt = lua_touserdata(L, 1);
+  struct art_lua_runtime *rt = art_to_runtime(L, 1, "__gc");
   if (rt->core == NULL) return 0;
-  if (rt->root != NULL) {
-    warn_of_lost(L, rt);
-    for (struct art_scope *s = rt->root; s != NULL;) {
-      if (!art_list_empty(&s->scopes)) {
-        s = ART_CONTAINER(s->scopes.next, struct art_scope, node);
-        continue;
-      }
-      struct art_scope *parent = s->parent;
-      s->owner = NULL;
-      art_scope_end(s);
-      s = parent;
-    }
-  }
-  destroy(rt);
+  if (rt->host != NULL && !is_finaliser(L))
+    return luaL_error(L, "'__gc' on a runtime that is running");
+  warn_of_lost(L, rt);
+  collect(L, rt, 1);
   return 0;
 }
 

@@ -99,6 +99,11 @@ static struct art_scope *next_below(struct art_scope *top, struct art_scope *s, 
   return NULL;
 }
 
+struct art_scope *art_scope_innermost(struct art_scope *s) {
+  while (!art_list_empty(&s->scopes)) s = ART_CONTAINER(s->scopes.prev, struct art_scope, node);
+  return s;
+}
+
 void art_scope_propagate(struct art_scope *top) {
   for (struct art_scope *s = top; s != NULL;) {
     const struct art_cancel *by = cancelled_by(s);

@@ -83,6 +83,9 @@ void art_scope_child_ended(struct art_scope *s, struct art_lua_task *t);
 /* True if all children have ended. If only daemons are left, cancels them. */
 bool art_scope_drained(struct art_scope *s);
 
+/* A scope in 's' that has none inside, the last to be opened; 's' itself if it has none. */
+struct art_scope *art_scope_innermost(struct art_scope *s);
+
 /* The scope that 't' belongs to. */
 struct art_scope *art_scope_of(const struct art_lua_task *t);
 

@@ -81,8 +81,7 @@ static int stream_close(lua_State *L) {
 }
 
 static int stream_gc(lua_State *L) {
-  struct art_stream *s = lua_touserdata(L, 1);
-  art_socket_close(&s->socket);
+  art_socket_close(&art_check_stream(L, "__gc")->socket);
   return 0;
 }
 

@@ -129,11 +129,12 @@ local function write_script(text)
   return path
 end
 
--- Runs a script in a Lua of its own, with options for lua5.4. Returns all it wrote, to both channels, and its exit
+-- Runs a script in a Lua of its own, with options for lua5.4 and settings for its environment. Returns all it wrote, to both channels, and its exit
 -- code.
-function helper.child(script, options)
+function helper.child(script, options, environment)
   local path <close> = helper.temporary(script)
-  local command = ("exec %s %s %s 2>&1 </dev/null"):format(os.getenv("LUA") or "lua5.4", options or "", path.name)
+  local command = ("%s exec %s %s %s 2>&1 </dev/null"):format(environment or "", os.getenv("LUA") or "lua5.4",
+    options or "", path.name)
   local pipe = assert(io.popen(command))
   local output = pipe:read("a")
   local _, _, code = pipe:close()

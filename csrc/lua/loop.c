@@ -22,6 +22,7 @@ void art_loop_enter(lua_State *L, struct art_lua_runtime *rt, int index, const c
   int err = art_runtime_enter(rt->core);
   if (err == -ECHILD) luaL_error(L, "'%s' on a forked runtime", function);
   if (err < 0) luaL_error(L, "'%s' on a runtime that runs already", function);
+  art_executor_undefer(&rt->core->executor);
   lua_getiuservalue(L, index, ART_RUNTIME_ANCHORS);
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, lua_upvalueindex(1), ART_ANCHORS);

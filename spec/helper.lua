@@ -129,8 +129,8 @@ local function write_script(text)
   return path
 end
 
--- Runs a script in a Lua of its own, with options for lua5.4 and settings for its environment. Returns all it wrote, to both channels, and its exit
--- code.
+-- Runs a script in a Lua of its own, with options for lua5.4 and settings for its environment. Returns all it wrote,
+-- to both channels, and its exit code.
 function helper.child(script, options, environment)
   local path <close> = helper.temporary(script)
   local command = ("%s exec %s %s %s 2>&1 </dev/null"):format(environment or "", os.getenv("LUA") or "lua5.4",

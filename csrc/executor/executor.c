@@ -16,10 +16,8 @@ uint64_t art_executor_random(struct art_executor *ex) {
   return x * 0x2545F4914F6CDD1Dull;
 }
 
-void art_executor_init(struct art_executor *ex, const struct art_allocator *a,
-                       struct art_inbox *inbox) {
+void art_executor_init(struct art_executor *ex, struct art_inbox *inbox) {
   memset(ex, 0, sizeof *ex);
-  ex->allocator = a;
   ex->inbox = inbox;
   ex->random = 1;
 }
@@ -88,7 +86,6 @@ void art_task_init(struct art_task *t, const struct art_task_class *klass,
   t->klass = klass;
   t->executor = ex;
   t->next = NULL;
-  t->remote = NULL;
   t->state = ART_TASK_PARKED;
   t->fresh = true;
   t->yielded = false;
@@ -103,6 +100,11 @@ void art_executor_put_choosy(struct art_executor *ex, struct art_task *t) {
   t->state = ART_TASK_QUEUED;
   art_queue_push(&ex->deferred, t);
   ex->deferred_count++;
+}
+
+void art_task_end(struct art_task *t) {
+  t->state = ART_TASK_DONE;
+  t->executor->live--;
 }
 
 /* A lane at random, then the next one that has a task; the tasks that were never polled are one lane. */

@@ -25,7 +25,6 @@ struct art_executor {
   struct art_queue ready;    /* by other tasks; with a seed: not polled yet */
   struct art_queue deferred; /* yielded in this tick */
   struct art_inbox *inbox;
-  const struct art_allocator *allocator;
   unsigned queued; /* tasks in woken, ready and the lanes */
   unsigned deferred_count;
   unsigned live;       /* tasks that have not ended */
@@ -46,8 +45,7 @@ struct art_executor {
   struct art_queue lane[ART_LANES];
 };
 
-void art_executor_init(struct art_executor *ex, const struct art_allocator *a,
-                       struct art_inbox *inbox);
+void art_executor_init(struct art_executor *ex, struct art_inbox *inbox);
 void art_executor_seed(struct art_executor *ex, uint64_t seed);
 
 /* Polls at most max_polls tasks woken by drivers and as many ready ones, until until_ns (monotonic; ART_NEVER: no

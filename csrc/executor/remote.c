@@ -52,25 +52,23 @@ static void deliver(struct art_inbox_node *node) {
   unref(r);
 }
 
-struct art_remote *art_remote_new(const struct art_allocator *a, struct art_task *t) {
+struct art_waker *art_remote_new(const struct art_allocator *a, struct art_inbox *inbox,
+                                 struct art_task *t) {
   struct art_remote *r = art_alloc(a, sizeof *r);
   if (r == NULL) return NULL;
   r->waker.wake = wake_remote;
   r->node.deliver = deliver;
   atomic_init(&r->refs, 1);
   atomic_init(&r->queued, 0);
-  r->inbox = t->executor->inbox;
+  r->inbox = inbox;
   r->owner = pthread_self();
   r->task = t;
   r->allocator = *a;
-  return r;
-}
-
-struct art_waker *art_remote_waker(struct art_remote *r) {
   return &r->waker;
 }
 
-void art_remote_cut(struct art_remote *r) {
+void art_remote_cut(struct art_waker *waker) {
+  struct art_remote *r = ART_CONTAINER(waker, struct art_remote, waker);
   r->task = NULL;
   unref(r);
 }

@@ -21,7 +21,7 @@ static int init(struct art_runtime *rt, const struct art_config *config) {
   art_wheel_init(&rt->outer_wheel, 0);
   rt->outer_origin_ns = art_monotonic_ns();
   rt->pool = NULL;
-  art_executor_init(&rt->executor, &rt->allocator, rt->inbox);
+  art_executor_init(&rt->executor, rt->inbox);
   if (config->seeded) art_executor_seed(&rt->executor, config->seed);
   art_list_init(&rt->owned);
   rt->timer_fd = -1;

@@ -17,7 +17,7 @@ struct poll_task {
   art_poll_fn *poll;
   art_drop_fn *drop;
   void *state;
-  struct art_waker *waker; /* the handle's */
+  struct art_waker *waker; /* the task's own and, as a clone, the handle's */
   atomic_uint refs;
   atomic_bool cancelled;
   atomic_bool ended;
@@ -37,6 +37,7 @@ static void unref(struct poll_task *p) {
 static void end(struct poll_task *p) {
   art_list_remove(&p->owned);
   art_task_end(&p->task);
+  art_remote_cut(p->waker);
   if (p->drop != NULL) p->drop(p->state);
   atomic_store_explicit(&p->ended, true, memory_order_release); /* pairs with art_task_ended */
   unref(p);
@@ -67,10 +68,10 @@ struct art_task *art_spawn(struct art_runtime *rt, art_poll_fn *poll, void *stat
                            art_drop_fn *drop) {
   struct poll_task *p = art_alloc(&rt->allocator, sizeof *p);
   if (p == NULL) goto no_memory;
+  p->waker = art_remote_new(&rt->allocator, rt->inbox, &p->task);
+  if (p->waker == NULL) goto free_task;
   art_task_init(&p->task, &poll_class, &rt->executor);
-  struct art_waker *waker = art_task_remote(&p->task);
-  if (waker == NULL) goto free_task;
-  p->waker = art_waker_clone(waker);
+  art_waker_clone(p->waker);
   p->poll = poll;
   p->drop = drop;
   p->state = state;
@@ -83,11 +84,14 @@ struct art_task *art_spawn(struct art_runtime *rt, art_poll_fn *poll, void *stat
   art_task_wake(&p->task);
   return &p->task;
 free_task:
-  art_task_end(&p->task);
   art_free(&rt->allocator, p, sizeof *p);
 no_memory:
   errno = ENOMEM;
   return NULL;
+}
+
+struct art_waker *art_task_waker(struct art_task *t) {
+  return of(t)->waker;
 }
 
 /* The flag is written before the wake, which releases it to the poll that follows. */

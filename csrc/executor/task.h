@@ -10,7 +10,6 @@
 #include "base/waker.h"
 
 struct art_executor;
-struct art_remote;
 struct art_task;
 
 enum art_task_state {
@@ -33,25 +32,21 @@ struct art_task {
   struct art_waker waker; /* the local one: runtime's thread only */
   const struct art_task_class *klass;
   struct art_executor *executor;
-  struct art_task *next;     /* in a ready queue */
-  struct art_remote *remote; /* the waker for other threads, made on demand */
-  uint8_t state;             /* enum art_task_state */
-  bool fresh;                /* never polled: such tasks keep their order under every seed */
-  bool yielded;              /* asked to be put behind the others: in a tick, until the next one */
+  struct art_task *next; /* in a ready queue */
+  uint8_t state;         /* enum art_task_state */
+  bool fresh;            /* never polled: such tasks keep their order under every seed */
+  bool yielded;          /* asked to be put behind the others: in a tick, until the next one */
 };
 
 /* A parked task, known to the executor and counted by it. Nothing can fail. */
 void art_task_init(struct art_task *t, const struct art_task_class *klass, struct art_executor *ex);
 
-/* Inside its poll, or when it is parked for good: the task is done. Its remote waker is cut off. */
+/* Inside its poll, or when it is parked for good: the task is done. */
 void art_task_end(struct art_task *t);
 
 /* Queues a parked task, or marks a running one to be queued after its poll. */
 static inline void art_task_wake(struct art_task *t) {
   art_wake(&t->waker);
 }
-
-/* The task's waker for other threads, borrowed. NULL: no memory. */
-struct art_waker *art_task_remote(struct art_task *t);
 
 #endif

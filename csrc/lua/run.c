@@ -20,13 +20,11 @@ struct run {
   int insistence; /* how often nothing could go on any more */
 };
 
-#define MAX_ARGS 60000 /* Lua counts uservalues in 16 bits */
-
 /* Runtime, anchors, scope, main, arguments -> handle. */
 int art_spawn_main(lua_State *L) {
   struct art_spawn how = {lua_touserdata(L, 1), lua_touserdata(L, 3), ART_OBSERVED};
   int nargs = lua_gettop(L) - 4;
-  if (nargs > MAX_ARGS) return luaL_error(L, "too many arguments for a task");
+  if (nargs > ART_MAX_ARGS) return luaL_error(L, "too many arguments for a task");
   art_spawn_task(L, &how, 4, nargs, 2);
   return 1;
 }
@@ -48,7 +46,7 @@ static bool spawn_main(lua_State *L, struct art_lua_runtime *rt, int main, int n
   if (!lua_getstack(L, 1, &ar)) return true;
   lua_getinfo(L, "fl", &ar);
   lua_setiuservalue(L, -2, ART_TASK_SPAWNER);
-  t->line = ar.currentline;
+  t->line = ar.currentline > 0 ? (uint32_t)ar.currentline & 0xffffff : 0;
   return true;
 }
 

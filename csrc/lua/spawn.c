@@ -12,16 +12,13 @@
 #include "lua/scope.h"
 #include "lua/task.h"
 
-#define MAX_ARGS 250 /* more go to one table anyway: write spawn(function() f(...) end) */
-
 /* The handle is on top. Who spawns: the Lua function that called us, and its line. Costs 40 ns, cannot be had later. */
 static void note_spawner(lua_State *L, struct art_lua_task *t) {
   lua_Debug ar;
-  t->line = -1;
   if (!lua_getstack(L, 1, &ar)) return;
   lua_getinfo(L, "fl", &ar);
   lua_setiuservalue(L, -2, ART_TASK_SPAWNER);
-  t->line = ar.currentline;
+  t->line = ar.currentline > 0 ? (uint32_t)ar.currentline & 0xffffff : 0;
 }
 
 static void init(struct art_lua_task *t, const struct art_spawn *how) {
@@ -59,7 +56,7 @@ struct art_lua_task *art_spawn_task(lua_State *L, const struct art_spawn *how, i
   lua_pushvalue(L, -1);
   t->cancel.slot = art_anchor(L, how->rt, anchors); /* the last thing that may raise */
   t->cancel.id = ++how->rt->state->last_id;
-  t->nvalues = nargs;
+  t->nvalues = (uint8_t)nargs;
   t->room = (uint8_t)(1 + more);
   art_task_init(&t->core, &art_lua_task_class, &how->rt->core->executor);
   art_scope_add_child(how->scope, t);
@@ -70,7 +67,7 @@ struct art_lua_task *art_spawn_task(lua_State *L, const struct art_spawn *how, i
 #define SMALL 10 /* values on a C function's stack that leave room for ours */
 
 static void check_room(lua_State *L, int nargs) {
-  if (nargs > MAX_ARGS) luaL_error(L, "too many arguments for a task");
+  if (nargs > ART_MAX_ARGS) luaL_error(L, "too many arguments for a task");
   art_check_stack(L, 10, "too many arguments");
 }
 

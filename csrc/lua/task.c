@@ -60,18 +60,35 @@ static int value_index(int i) {
   return i == 0 ? ART_TASK_VALUE : ART_TASK_MORE + i - 1;
 }
 
-int art_push_values(lua_State *L, const struct art_lua_task *t, int index) {
-  int n = t->nvalues;
-  art_check_stack(L, n + 1, "too many results");
-  if ((t->flags & ART_PACKED) == 0) {
-    for (int i = 0; i < n; i++) lua_getiuservalue(L, index, value_index(i));
-    return n;
-  }
+/* [-0, +n, m] */
+static int push_packed(lua_State *L, int index) {
   lua_getiuservalue(L, index, ART_TASK_VALUE);
   int packed = lua_gettop(L);
+  lua_getfield(L, packed, "n");
+  int n = (int)lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  luaL_checkstack(L, n + 1, "too many results");
   for (int i = 1; i <= n; i++) lua_rawgeti(L, packed, i);
   lua_remove(L, packed);
   return n;
+}
+
+int art_push_values(lua_State *L, const struct art_lua_task *t, int index) {
+  if ((t->flags & ART_PACKED) != 0) return push_packed(L, index);
+  int n = t->nvalues;
+  luaL_checkstack(L, n + 1, "too many results");
+  for (int i = 0; i < n; i++) lua_getiuservalue(L, index, value_index(i));
+  return n;
+}
+
+/* [-n, +0, m] */
+static void store_packed(lua_State *L, int index, int n) {
+  lua_createtable(L, n, 1);
+  lua_insert(L, -n - 1);
+  for (int i = n; i >= 1; i--) lua_rawseti(L, -i - 1, i);
+  lua_pushinteger(L, n);
+  lua_setfield(L, -2, "n");
+  lua_setiuservalue(L, index, ART_TASK_VALUE);
 }
 
 void art_store_values(lua_State *L, struct art_lua_task *t, int index, int n) {
@@ -79,15 +96,12 @@ void art_store_values(lua_State *L, struct art_lua_task *t, int index, int n) {
     lua_pushnil(L);
     lua_setiuservalue(L, index, ART_TASK_VALUE); /* it anchored the coroutine */
   } else if (n > t->room) {
-    lua_createtable(L, n, 0);
-    lua_insert(L, -n - 1);
-    for (int i = n; i >= 1; i--) lua_rawseti(L, -i - 1, i);
+    store_packed(L, index, n);
     t->flags |= ART_PACKED;
-    lua_setiuservalue(L, index, ART_TASK_VALUE);
-  } else {
-    for (int i = n - 1; i >= 0; i--) lua_setiuservalue(L, index, value_index(i));
+    return;
   }
-  t->nvalues = n;
+  for (int i = n - 1; i >= 0; i--) lua_setiuservalue(L, index, value_index(i));
+  t->nvalues = (uint8_t)n;
 }
 
 void art_end_task(struct art_lua_task *t, enum art_outcome outcome) {

@@ -29,7 +29,7 @@ enum art_task_flag {
   ART_OBSERVED = 32,     /* its failure has reached somebody */
   ART_HELD = 64,         /* ended, and still anchored */
   ART_DAEMON = 128,      /* keeps no scope open */
-  ART_PACKED = 256,      /* its values are in one table */
+  ART_PACKED = 256,      /* its values are in one table, their number as n */
   ART_NAMED = 512,
   ART_HAS_LOCALS = 1024,
   ART_PERMIT = 2048 /* its waker was woken, and no park has taken that yet */
@@ -41,12 +41,13 @@ struct art_wait {
   void (*abort)(struct art_lua_task *t); /* leaves the wait at once; NULL: it cannot be aborted */
 };
 
+#define ART_MAX_ARGS 250 /* of a task's function: they are counted in 8 bits */
+
 struct art_lua_task {
   struct art_task core;
   struct art_lua_runtime *rt; /* NULL once nothing leads back to it */
   lua_State *co;              /* while it runs */
-  struct art_scope
-      *scope; /* the innermost it is in; it belongs to the innermost that it does not own */
+  struct art_scope *scope;    /* the innermost; it belongs to the innermost that is not its own */
   struct art_list sibling; /* in its scope's children; after the end: among failures to be told */
   struct art_waitlist awaiters;
   const struct art_wait *wait; /* NULL: does not wait */
@@ -62,11 +63,11 @@ struct art_lua_task {
     } io;
   } parking;
   struct art_cancel cancel; /* its id, its handle's anchor, and whether task:cancel was called */
-  int line;                 /* where it was spawned */
+  uint32_t line : 24;       /* where it was spawned; 0: not in Lua */
+  uint32_t nvalues : 8;     /* arguments, later results, unless ART_PACKED */
   uint16_t flags;
   uint8_t outcome; /* enum art_outcome */
   uint8_t room;    /* values there are uservalues for */
-  int nvalues;     /* arguments, later results */
 };
 
 /* Raises what is wrong: see art_current. */

@@ -154,7 +154,7 @@ static void put_place(lua_State *L, int line) {
 
 void art_push_spawn_site(lua_State *L, const struct art_lua_task *t, int index) {
   lua_getiuservalue(L, index, ART_TASK_SPAWNER);
-  put_place(L, t->line);
+  put_place(L, (int)t->line);
 }
 
 /* [-1, +0, m] One frame, its function on top, to the text that ends just below. */

@@ -310,8 +310,8 @@ static void near_seeds_part_ways(void **state) {
   (void)state;
   struct art_executor a, b;
   for (uint64_t seed = 0; seed < 100; seed++) {
-    art_executor_init(&a, NULL, NULL);
-    art_executor_init(&b, NULL, NULL);
+    art_executor_init(&a, NULL);
+    art_executor_init(&b, NULL);
     art_executor_seed(&a, seed);
     art_executor_seed(&b, seed + 1);
     assert_true(a.random != 0);

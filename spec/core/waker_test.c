@@ -3,6 +3,7 @@
 #include "runtime_fixture.h"
 
 #include "executor/runtime.h"
+#include "executor/spawn.h"
 
 /* --- one poll a wake -------------------------------------------------------------------------- */
 
@@ -87,7 +88,7 @@ static void every_wake_of_a_parked_task_is_a_poll(void **state) {
 static void a_wake_before_the_first_poll_is_that_poll(void **state) {
   struct actor *a = cast(0, stay);
   (void)state;
-  struct art_waker *waker = art_waker_clone(art_task_remote(spawn(a)));
+  struct art_waker *waker = art_waker_clone(art_task_waker(spawn(a)));
   art_waker_wake(waker);
   elsewhere(wake_it, waker);
   assert_int_equal(tick(), 0);
@@ -247,7 +248,7 @@ static void a_redundant_wake_publishes_what_was_written_before(void **state) {
   pthread_t thread[2];
   (void)state;
   atomic_store(&told, 0);
-  struct art_waker *waker = art_waker_clone(art_task_remote(spawn(a)));
+  struct art_waker *waker = art_waker_clone(art_task_waker(spawn(a)));
   for (unsigned i = 0; i < 2; i++) {
     messenger[i] = (struct messenger){waker, i, 0};
     thread[i] = start_thread(tell, &messenger[i]);
@@ -286,7 +287,7 @@ static void no_wake_of_many_threads_is_lost(void **state) {
   atomic_store(&rained, 0);
   start(a);
   for (int i = 0; i < STORM_THREADS; i++)
-    thread[i] = start_thread(storm, art_waker_clone(art_task_remote(a->task)));
+    thread[i] = start_thread(storm, art_waker_clone(art_task_waker(a->task)));
   run(); /* ends only if the last wake arrives */
   for (int i = 0; i < STORM_THREADS; i++) assert_int_equal(pthread_join(thread[i], NULL), 0);
   assert_in_range(a->polls, 1, STORM_THREADS * STORM_WAKES + 1);
@@ -316,7 +317,7 @@ static void a_wake_ends_the_sleep_whenever_it_comes(void **state) {
   (void)state;
   atomic_store(&asked, 0);
   start(a);
-  pthread_t thread = start_thread(answer, art_waker_clone(art_task_remote(a->task)));
+  pthread_t thread = start_thread(answer, art_waker_clone(art_task_waker(a->task)));
   run();
   assert_int_equal(pthread_join(thread, NULL), 0);
   assert_int_equal(a->polls, QUESTIONS + 1);

@@ -13,13 +13,13 @@ enum { HANDLER = 1, VALUES };
 
 /* The scope was cancelled and its body unwound for that. */
 static int answer_cancel(lua_State *L, struct art_lua_task *t, enum art_scope_kind kind) {
+  if (art_cancelled_by(t) != NULL) return art_raise_cancelled(L, t); /* the outermost answers */
   if (kind == ART_SCOPE_BODY) {
     lua_pushnil(L);
     lua_pushliteral(L, "cancelled");
     lua_getfield(L, -3, "reason");
     return 3;
   }
-  if (art_cancelled_by(t) != NULL) return art_raise_cancelled(L, t); /* the outermost answers */
   if (kind == ART_SCOPE_TRY_TIMEOUT) {
     lua_pushboolean(L, 0);
     return 1;

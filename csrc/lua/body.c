@@ -3,6 +3,7 @@
 #include "lua/ending.h"
 #include "lua/error.h"
 #include "lua/park.h"
+#include "lua/raised.h"
 #include "lua/scope.h"
 
 enum { HANDLER = 1, HANDLE, VALUES };
@@ -48,7 +49,10 @@ static int body_done(lua_State *L, int status, lua_KContext ctx) {
     return 0;
   }
   struct art_scope *own = own_scope(t);
-  if (!ok) t->flags |= ART_BODY_RAISED;
+  if (!ok) {
+    art_raised_restore(L, t, t->cancel.id);
+    t->flags |= ART_BODY_RAISED;
+  }
   if (own != NULL) art_body_ended(L, own, ok);
   return body_join(L, status, ctx);
 }

@@ -5,6 +5,7 @@
 #include "lua/ending.h"
 #include "lua/error.h"
 #include "lua/park.h"
+#include "lua/raised.h"
 #include "lua/scope.h"
 #include "lua/task.h"
 #include "lua/trace.h"
@@ -75,7 +76,9 @@ static int boundary_join(lua_State *L, int status, lua_KContext ctx) {
 
 static int boundary_done(lua_State *L, int status, lua_KContext ctx) {
   struct art_scope *s = (struct art_scope *)ctx;
-  art_body_ended(L, s, status == LUA_OK || status == LUA_YIELD);
+  bool ok = status == LUA_OK || status == LUA_YIELD;
+  if (!ok) art_raised_restore(L, s->owner, s->cancel.id);
+  art_body_ended(L, s, ok);
   return boundary_join(L, status, ctx);
 }
 

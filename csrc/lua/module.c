@@ -110,8 +110,8 @@ static void open_types(lua_State *L) {
 }
 
 static void open_state(lua_State *L) {
-  static const enum art_lua_value weak[] = {ART_TRACES, ART_NAMES,  ART_REASONS,
-                                            ART_WAKERS, ART_LOCALS, ART_RUNTIMES};
+  static const enum art_lua_value weak[] = {ART_TRACES, ART_NAMES,    ART_REASONS, ART_WAKERS,
+                                            ART_LOCALS, ART_RUNTIMES, ART_LEAVING};
   struct art_lua *state = lua_newuserdatauv(L, sizeof *state, ART_LUA_VALUES);
   memset(state, 0, sizeof *state);
   lua_replace(L, STATE);

@@ -26,6 +26,7 @@ enum art_lua_value {
   ART_REASONS,  /* weak keys: task or scope -> the reason of its cancel */
   ART_WAKERS,   /* weak keys: task -> its waker */
   ART_LOCALS,   /* weak keys: task -> record of its locals */
+  ART_LEAVING,  /* weak keys: task -> {id of a boundary = error on its way out}, see raised.h */
   ART_RUNTIMES, /* weak keys: every runtime that was made */
   ART_HOOKS,    /* functions of the Lua layer that C calls, by name */
   ART_REPORTS,  /* {error, task, error, task, ...}: failures that are nobody's own, for on_error */

@@ -32,7 +32,8 @@ enum art_task_flag {
   ART_PACKED = 256,      /* its values are in one table, their number as n */
   ART_NAMED = 512,
   ART_HAS_LOCALS = 1024,
-  ART_PERMIT = 2048 /* its waker was woken, and no park has taken that yet */
+  ART_PERMIT = 2048, /* its waker was woken, and no park has taken that yet */
+  ART_RAISING = 4096 /* an error other than a cancel has been raised: see raised.h */
 };
 
 /* What a parked task waits for. */

@@ -1,6 +1,7 @@
 #include "lua/trace.h"
 
 #include "lua/error.h"
+#include "lua/raised.h"
 #include "lua/task.h"
 
 #define MAX_FRAMES 16
@@ -118,6 +119,7 @@ int art_trace_handler(lua_State *L) {
   struct art_lua_task *t = state->current;
   if (t != NULL && (uint64_t)get_number(L, 3, "task") != t->cancel.id) go_through(L, 3, t);
   lua_settop(L, 1);
+  if (t != NULL && t->co == L) art_raised_note(L, t);
   return 1;
 }
 

@@ -22,16 +22,13 @@ void art_body_ended(lua_State *L, struct art_scope *s, bool ok) {
 
 void art_report(lua_State *L) {
   art_push_value(L, ART_REPORTS);
-  lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+  lua_Integer n = 2 * art_lua_of(L)->reported; /* counted: either may be nil */
   lua_pushvalue(L, -3);
   lua_rawseti(L, -2, n + 1);
-  if (lua_isnil(L, -2))
-    lua_pushboolean(L, 0);
-  else
-    lua_pushvalue(L, -2);
+  lua_pushvalue(L, -2);
   lua_rawseti(L, -2, n + 2);
   lua_pop(L, 3);
-  art_lua_of(L)->reported = true;
+  art_lua_of(L)->reported++;
 }
 
 /* [-0, +1, m] The error of an ended, anchored task. */

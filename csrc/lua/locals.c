@@ -2,7 +2,18 @@
 
 #include "lua/task.h"
 
-#define RECORD 1 /* the proxy's raw index of its record */
+static const char
+    record_key; /* its address is the proxy's raw key of its record: none that a script has */
+
+/* [-0, +1, -] */
+static void get_record(lua_State *L, int proxy) {
+  lua_rawgetp(L, proxy, &record_key);
+}
+
+/* [-1, +0, m] */
+static void set_record(lua_State *L, int proxy) {
+  lua_rawsetp(L, proxy, &record_key);
+}
 
 /* [-0, +1, -] The proxy of the task whose handle is at 'index', nil if it has none. */
 static void push_proxy(lua_State *L, int index) {
@@ -26,7 +37,7 @@ static void set_proxy(lua_State *L, struct art_lua_task *t, int index) {
 static void new_proxy(lua_State *L) {
   lua_createtable(L, 1, 0);
   lua_insert(L, -2);
-  lua_rawseti(L, -2, RECORD);
+  set_record(L, -2);
   art_push_value(L, ART_LOCALS);
   lua_getmetatable(L, -1);
   lua_getfield(L, -1, "proxy");
@@ -38,7 +49,7 @@ void art_locals_inherit(lua_State *L, struct art_lua_task *parent, struct art_lu
                         int index) {
   art_push_task(L, parent);
   push_proxy(L, lua_gettop(L));
-  lua_rawgeti(L, -1, RECORD);
+  get_record(L, -1);
   lua_pushboolean(L, 1);
   lua_setfield(L, -2, "shared");
   new_proxy(L);
@@ -63,7 +74,7 @@ int art_locals(lua_State *L) {
 
 /* [-0, +1, m] The values behind the proxy at 1. */
 static void push_values(lua_State *L) {
-  lua_rawgeti(L, 1, RECORD);
+  get_record(L, 1);
   lua_getfield(L, -1, "values");
   lua_remove(L, -2);
 }
@@ -90,11 +101,11 @@ static void unshare(lua_State *L) {
   lua_pop(L, 1);
   lua_setfield(L, -2, "values");
   lua_pushvalue(L, -1);
-  lua_rawseti(L, 1, RECORD);
+  set_record(L, 1);
 }
 
 static int locals_newindex(lua_State *L) {
-  lua_rawgeti(L, 1, RECORD);
+  get_record(L, 1);
   lua_getfield(L, -1, "shared");
   bool shared = lua_toboolean(L, -1);
   lua_pop(L, 1);
@@ -119,7 +130,14 @@ static int locals_pairs(lua_State *L) {
   return 2;
 }
 
+static int locals_len(lua_State *L) {
+  push_values(L);
+  lua_pushinteger(L, luaL_len(L, -1));
+  return 1;
+}
+
 const luaL_Reg art_locals_metamethods[] = {{"__index", locals_index},
                                            {"__newindex", locals_newindex},
                                            {"__pairs", locals_pairs},
+                                           {"__len", locals_len},
                                            {NULL, NULL}};

@@ -22,7 +22,6 @@ void art_loop_enter(lua_State *L, struct art_lua_runtime *rt, int index, const c
   int err = art_runtime_enter(rt->core);
   if (err == -ECHILD) luaL_error(L, "'%s' on a forked runtime", function);
   if (err < 0) luaL_error(L, "'%s' on a runtime that runs already", function);
-  art_executor_undefer(&rt->core->executor);
   lua_getiuservalue(L, index, ART_RUNTIME_ANCHORS);
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, lua_upvalueindex(1), ART_ANCHORS);
@@ -95,22 +94,21 @@ static void report_values(struct art_lua_runtime *rt) {
   lua_State *L = rt->host;
   art_push_value(L, ART_REPORTS);
   int list = lua_gettop(L);
-  for (lua_Integer i = 1; lua_rawgeti(L, list, i) != LUA_TNIL; i += 2) {
-    lua_rawgeti(L, list, i + 1);
-    for (lua_Integer j = i; j <= i + 1; j++) {
+  for (lua_Integer i = 0; i < rt->state->reported; i++) { /* finalisers may add to them */
+    for (lua_Integer j = 2 * i + 1; j <= 2 * i + 2; j++) {
+      lua_rawgeti(L, list, j);
       lua_pushnil(L);
       lua_rawseti(L, list, j);
     }
     call_on_error(rt);
   }
+  rt->state->reported = 0;
   lua_settop(L, list - 1);
 }
 
 void art_loop_report(struct art_lua_runtime *rt) {
   if (!art_list_empty(&rt->reports)) report_tasks(rt);
-  if (!rt->state->reported) return;
-  rt->state->reported = false;
-  report_values(rt);
+  if (rt->state->reported > 0) report_values(rt);
 }
 
 int art_loop_turn(struct art_lua_runtime *rt) {

@@ -40,7 +40,7 @@ struct art_lua {
   struct art_lua_runtime *active; /* the runtime whose loop runs on this state, or NULL */
   struct art_lua_task *current;   /* the task that is being polled, or NULL */
   uint64_t last_id;               /* of tasks and scopes */
-  bool reported;                  /* ART_REPORTS is not empty */
+  lua_Integer reported;           /* pairs in ART_REPORTS */
   bool rethrown;              /* the error that is raised now is on its way already: see trace.h */
   struct art_config defaults; /* for the runtimes made here */
   lua_Integer lost;           /* tasks that had not ended when their runtime was collected */

@@ -25,7 +25,7 @@ static int init(struct art_runtime *rt, const struct art_config *config) {
   if (config->seeded) art_executor_seed(&rt->executor, config->seed);
   art_list_init(&rt->owned);
   rt->timer_fd = -1;
-  rt->pid = (int)getpid();
+  art_birth_init(&rt->birth);
   rt->entered = false;
   return 0;
 }
@@ -58,12 +58,13 @@ void art_runtime_close(struct art_runtime *rt) {
   art_inbox_unref(rt->inbox);
   if (rt->timer_fd >= 0) close(rt->timer_fd);
   art_reactor_close(&rt->reactor);
+  art_birth_destroy(&rt->birth);
   struct art_allocator a = rt->allocator;
   art_free(&a, rt, sizeof *rt);
 }
 
 bool art_runtime_is_ours(const struct art_runtime *rt) {
-  return rt->pid == (int)getpid();
+  return art_birth_is_here(&rt->birth);
 }
 
 int art_runtime_enter(struct art_runtime *rt) {

@@ -3,6 +3,7 @@
 #ifndef ART_EXECUTOR_RUNTIME_H
 #define ART_EXECUTOR_RUNTIME_H
 
+#include "base/birth.h"
 #include "base/clock.h"
 #include "base/inbox.h"
 #include "base/list.h"
@@ -22,10 +23,10 @@ struct art_runtime {
   struct art_inbox *inbox;
   struct art_pool *pool; /* made at the first job */
   struct art_executor executor;
-  struct art_list owned; /* tasks made by art_spawn that have not ended */
-  int timer_fd;          /* made by art_runtime_fd; -1 before */
-  int pid;               /* the process it was made in: a child of fork must leave it alone */
-  bool entered;          /* a turn is under way */
+  struct art_list owned;  /* tasks made by art_spawn that have not ended */
+  int timer_fd;           /* made by art_runtime_fd; -1 before */
+  struct art_birth birth; /* a child of fork must leave the runtime alone */
+  bool entered;           /* a turn is under way */
 };
 
 enum art_turn {
@@ -33,14 +34,15 @@ enum art_turn {
   ART_TURN_STUCK    /* nothing is ready and nothing can ever make it so */
 };
 
-/* False in a child of fork: there only close is of any use. A system call. */
+/* False in a child of fork: there only close is of any use. */
 bool art_runtime_is_ours(const struct art_runtime *rt);
 
 /* Lets no call from inside a poll, and no child of fork, drive the loop. 0, -EBUSY or -ECHILD; leave after 0. */
 int art_runtime_enter(struct art_runtime *rt);
 void art_runtime_leave(struct art_runtime *rt);
 
-/* Entered. One turn, which sleeps if nothing is ready. An enum art_turn, or -EINTR if a signal ended the sleep. */
+/* Entered. One turn, which sleeps if nothing is ready. An enum art_turn, -EINTR if a signal ended the sleep, -ECHILD if a
+** task has forked and this is the child. */
 int art_runtime_turn(struct art_runtime *rt);
 
 /* Tasks that a turn would poll, with those that wait for the next tick. */

@@ -79,6 +79,7 @@ static int sleep_in_reactor(struct art_runtime *rt) {
 }
 
 int art_runtime_turn(struct art_runtime *rt) {
+  if (!art_runtime_is_ours(rt)) return -ECHILD; /* or we would take the parent's events */
   if (art_executor_ready(&rt->executor)) {
     art_executor_run(&rt->executor, ART_TURN_POLLS, ART_NEVER);
     art_runtime_poll_drivers(rt);

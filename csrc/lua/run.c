@@ -17,6 +17,7 @@ struct run {
   struct art_lua_task *main;
   int error;      /* index of what ended it from outside, nil if nothing did */
   lua_Hook hook;  /* the host's, as it was before */
+  bool forked;    /* we are a child process now */
   int insistence; /* how often nothing could go on any more */
 };
 
@@ -125,10 +126,15 @@ static void turn_until_done(struct run *r) {
       art_scope_cancel(s, ART_FINISHED); /* what is detached ends with main */
     }
     int turn = art_loop_turn(r->rt);
+    if (turn == -ECHILD) { /* a task forked, and we are the child: the tasks go on in the parent */
+      r->forked = true;
+      return;
+    }
     if (turn == ART_TURN_STUCK) unstick(r);
     let_host_interrupt(r);
   }
   art_loop_report(r->rt);
+  art_scope_end(s);
 }
 
 /* [-0, +n, m] What run gives: the number of values, or -1 and the error. */
@@ -166,9 +172,10 @@ int art_run(lua_State *L, struct art_lua_runtime *rt, int index, int main, const
     r.main = lua_touserdata(L, r.error + 1);
     turn_until_done(&r);
   }
-  if (rt->run != NULL) art_scope_end(rt->run);
+  if (!ok && rt->run != NULL) art_scope_end(rt->run);
   rt->run = NULL;
   art_loop_leave(L, rt);
+  if (r.forked) return luaL_error(L, "'%s' on a forked runtime", function);
   return ok ? push_outcome(L, &r, r.error + 1) : -1;
 }
 

@@ -391,6 +391,29 @@ static void a_child_of_fork_may_only_close(void **state) {
   assert_int_equal(a->polls, 2);
 }
 
+static pid_t forked = -1;
+
+static enum art_poll fork_once(struct art_poll_cx *cx, void *state) {
+  (void)state;
+  if (forked >= 0) return ART_READY;
+  forked = fork();
+  art_waker_wake(art_poll_waker(cx));
+  return ART_PENDING;
+}
+
+/* Its next turn would take events that are the parent's. */
+static void a_task_that_forks_goes_on_in_the_parent_only(void **state) {
+  int status;
+  (void)state;
+  art_task_unref(art_spawn(rt, fork_once, NULL, NULL));
+  int outcome = art_runtime_run(rt);
+  if (forked == 0) _exit(outcome == -ECHILD ? 0 : 1);
+  assert_int_equal(outcome, 0);
+  assert_int_equal(waitpid(forked, &status, 0), forked);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* --- many ------------------------------------------------------------------------------------- */
 
 static unsigned chain;
@@ -437,6 +460,7 @@ int main(void) {
       ON_RUNTIME(a_spawn_without_memory_leaves_nothing_behind),
       ON_RUNTIME(a_poll_may_not_drive_its_runtime),
       ON_RUNTIME(a_child_of_fork_may_only_close),
+      ON_RUNTIME(a_task_that_forks_goes_on_in_the_parent_only),
       ON_RUNTIME(chains_and_crowds_of_tasks_end),
   };
   alarm(120);

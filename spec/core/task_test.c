@@ -395,8 +395,8 @@ static pid_t forked = -1;
 
 static enum art_poll fork_once(struct art_poll_cx *cx, void *state) {
   (void)state;
-  if (forked >= 0) return ART_READY;
-  forked = fork();
+  if (forked > 0) return ART_READY;
+  if (forked < 0) forked = fork();
   art_waker_wake(art_poll_waker(cx));
   return ART_PENDING;
 }

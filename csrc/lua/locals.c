@@ -45,7 +45,7 @@ static void new_proxy(lua_State *L) {
   lua_pop(L, 2);
 }
 
-void art_locals_inherit(lua_State *L, struct art_lua_task *parent, struct art_lua_task *child,
+void art_locals_inherit(lua_State *L, const struct art_lua_task *parent, struct art_lua_task *child,
                         int index) {
   art_push_task(L, parent);
   push_proxy(L, lua_gettop(L));

@@ -9,7 +9,7 @@
 struct art_lua_task;
 
 /* [-0, +0, m] The child, whose handle is at 'index', shares its spawner's record from now on. */
-void art_locals_inherit(lua_State *L, struct art_lua_task *parent, struct art_lua_task *child,
+void art_locals_inherit(lua_State *L, const struct art_lua_task *parent, struct art_lua_task *child,
                         int index);
 
 extern const luaL_Reg art_locals_metamethods[]; /* of the tables that scripts see */

@@ -37,6 +37,13 @@ static void enter_weak(lua_State *L, struct art_lua_runtime *rt, int handle, int
   lua_pop(L, 1);
 }
 
+/* The handle is on top. */
+static void set_name(lua_State *L, struct art_lua_task *t, int name) {
+  lua_pushvalue(L, name);
+  art_name_task(L, t, lua_gettop(L) - 1);
+  lua_pop(L, 1);
+}
+
 struct art_lua_task *art_spawn_task(lua_State *L, const struct art_spawn *how, int fn, int nargs,
                                     int anchors) {
   bool supervised = how->scope->supervise || (how->flags & ART_SUPERVISED) != 0;
@@ -53,6 +60,9 @@ struct art_lua_task *art_spawn_task(lua_State *L, const struct art_spawn *how, i
     lua_setiuservalue(L, -2, ART_TASK_MORE + i);
   }
   if (supervised) enter_weak(L, how->rt, lua_gettop(L), anchors);
+  if (how->parent != NULL && (how->parent->flags & ART_HAS_LOCALS) != 0)
+    art_locals_inherit(L, how->parent, t, lua_gettop(L));
+  if (how->name != 0) set_name(L, t, how->name);
   lua_pushvalue(L, -1);
   t->cancel.slot = art_anchor(L, how->rt, anchors); /* the last thing that may raise */
   t->cancel.id = ++how->rt->state->last_id;
@@ -72,13 +82,11 @@ static void check_room(lua_State *L, int nargs) {
 }
 
 /* [-0, +2, m] The function at 'fn' and all above it, as a task of the running runtime: its handle is on top. */
-static int spawn_from(lua_State *L, struct art_lua_task *parent, const struct art_spawn *how,
-                      int fn) {
+static int spawn_from(lua_State *L, const struct art_spawn *how, int fn) {
   int top = lua_gettop(L);
   if (top > SMALL) check_room(L, top - fn);
   art_push_value(L, ART_ANCHORS);
-  struct art_lua_task *t = art_spawn_task(L, how, fn, top - fn, top + 1);
-  if ((parent->flags & ART_HAS_LOCALS) != 0) art_locals_inherit(L, parent, t, lua_gettop(L));
+  art_spawn_task(L, how, fn, top - fn, top + 1);
   return 1;
 }
 
@@ -91,8 +99,8 @@ static struct art_scope *scope_for_spawn(lua_State *L, struct art_lua_task *t) {
 static int spawn_here(lua_State *L, const char *name, unsigned flags) {
   struct art_lua_task *t = art_current(L, name);
   art_check_callable(L, 1, name);
-  struct art_spawn how = {t->rt, scope_for_spawn(L, t), flags};
-  return spawn_from(L, t, &how, 1);
+  struct art_spawn how = {t->rt, scope_for_spawn(L, t), flags, .parent = t};
+  return spawn_from(L, &how, 1);
 }
 
 static int spawn(lua_State *L) {
@@ -107,8 +115,8 @@ static int detach(lua_State *L) {
   struct art_lua_task *t = art_current(L, "detach");
   art_check_callable(L, 1, "detach");
   struct art_lua_runtime *rt = t->rt;
-  struct art_spawn how = {rt, rt->run != NULL ? rt->run : rt->root, 0};
-  return spawn_from(L, t, &how, 1);
+  struct art_spawn how = {rt, rt->run != NULL ? rt->run : rt->root, .parent = t};
+  return spawn_from(L, &how, 1);
 }
 
 /* --- with options, and into a scope ----------------------------------------------------------------------- */
@@ -123,53 +131,44 @@ static struct art_scope *check_scope(lua_State *L, int arg, const char *name,
   return handle->scope;
 }
 
-/* Options that spawn_with understands; the function says which is wrong. */
-static unsigned options(lua_State *L, int arg, const char *name, struct art_lua_task *t,
-                        struct art_spawn *how) {
+/* Options that spawn_with understands; the function says which is wrong. The name comes in the table's
+** place. */
+static void options(lua_State *L, int arg, const char *name, struct art_lua_task *t,
+                    struct art_spawn *how) {
   static const struct {
     const char *name;
     unsigned flag;
   } flags[] = {{"daemon", ART_DAEMON}, {"supervise", ART_SUPERVISED}};
   art_check_table(L, arg, name);
-  unsigned set = 0;
   for (int i = 0; i < 2; i++) {
     lua_getfield(L, arg, flags[i].name);
-    if (lua_toboolean(L, -1)) set |= flags[i].flag;
+    if (lua_toboolean(L, -1)) how->flags |= flags[i].flag;
     lua_pop(L, 1);
   }
-  lua_getfield(L, arg, "name");
-  if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TSTRING)
+  int type = lua_getfield(L, arg, "name");
+  if (type != LUA_TNIL && type != LUA_TSTRING)
     art_arg_error(L, arg, name, "field 'name' must be a string");
-  lua_pop(L, 1);
   if (lua_getfield(L, arg, "scope") != LUA_TNIL) {
     if (luaL_testudata(L, -1, ART_SCOPE_NAME) == NULL)
       art_arg_error(L, arg, name, "field 'scope' must be a scope");
     how->scope = check_scope(L, lua_gettop(L), name, t);
   }
   lua_pop(L, 1);
-  return set;
-}
-
-/* [-0, +0, m] The name option of the table at 'options' for the task on top. */
-static void name_from(lua_State *L, int table, struct art_lua_task *t) {
-  lua_getfield(L, table, "name");
-  if (!lua_isnil(L, -1)) art_name_task(L, t, lua_gettop(L) - 1);
-  lua_pop(L, 1);
+  lua_replace(L, arg);
+  how->name = type == LUA_TSTRING ? arg : 0;
 }
 
 static int spawn_with_from(lua_State *L, struct art_lua_task *t, struct art_spawn *how, int arg,
                            const char *name) {
-  how->flags |= options(L, arg, name, t, how);
+  options(L, arg, name, t, how);
   art_check_callable(L, arg + 1, name);
   if (how->scope == NULL) how->scope = scope_for_spawn(L, t);
-  spawn_from(L, t, how, arg + 1);
-  name_from(L, arg, lua_touserdata(L, -1));
-  return 1;
+  return spawn_from(L, how, arg + 1);
 }
 
 static int spawn_with(lua_State *L) {
   struct art_lua_task *t = art_current(L, "spawn_with");
-  struct art_spawn how = {t->rt, NULL, 0};
+  struct art_spawn how = {.rt = t->rt, .parent = t};
   return spawn_with_from(L, t, &how, 1, "spawn_with");
 }
 
@@ -177,8 +176,8 @@ static int scope_spawn_flags(lua_State *L, const char *name, unsigned flags) {
   struct art_lua_task *t = art_current(L, name);
   struct art_scope *s = check_scope(L, 1, name, t);
   art_check_callable(L, 2, name);
-  struct art_spawn how = {t->rt, s, flags};
-  return spawn_from(L, t, &how, 2);
+  struct art_spawn how = {t->rt, s, flags, .parent = t};
+  return spawn_from(L, &how, 2);
 }
 
 static int scope_spawn(lua_State *L) {
@@ -191,7 +190,7 @@ static int scope_try_spawn(lua_State *L) {
 
 static int scope_spawn_with(lua_State *L) {
   struct art_lua_task *t = art_current(L, "spawn_with");
-  struct art_spawn how = {t->rt, check_scope(L, 1, "spawn_with", t), 0};
+  struct art_spawn how = {t->rt, check_scope(L, 1, "spawn_with", t), .parent = t};
   return spawn_with_from(L, t, &how, 2, "spawn_with");
 }
 
@@ -207,7 +206,7 @@ static struct art_lua_runtime *open_runtime(lua_State *L, const char *name) {
 static int runtime_spawn(lua_State *L) {
   struct art_lua_runtime *rt = open_runtime(L, "spawn");
   art_check_callable(L, 2, "spawn");
-  struct art_spawn how = {rt, rt->root, 0};
+  struct art_spawn how = {.rt = rt, .scope = rt->root};
   int top = lua_gettop(L);
   check_room(L, top - 2);
   lua_getiuservalue(L, 1, ART_RUNTIME_ANCHORS);
@@ -217,14 +216,14 @@ static int runtime_spawn(lua_State *L) {
 
 static int runtime_spawn_with(lua_State *L) {
   struct art_lua_runtime *rt = open_runtime(L, "spawn_with");
-  struct art_spawn how = {rt, rt->root, 0};
-  how.flags = options(L, 2, "spawn_with", NULL, &how);
+  struct art_spawn how = {.rt = rt, .scope = rt->root};
+  options(L, 2, "spawn_with", NULL, &how);
   art_check_callable(L, 3, "spawn_with");
   if (how.scope->rt != rt) return luaL_error(L, "'spawn_with' into a scope of another runtime");
   int top = lua_gettop(L);
   check_room(L, top - 3);
   lua_getiuservalue(L, 1, ART_RUNTIME_ANCHORS);
-  name_from(L, 2, art_spawn_task(L, &how, 3, top - 3, top + 1));
+  art_spawn_task(L, &how, 3, top - 3, top + 1);
   return 1;
 }
 

@@ -51,8 +51,9 @@ struct art_lua_task {
   struct art_scope *scope;    /* the innermost; it belongs to the innermost that is not its own */
   struct art_list sibling; /* in its scope's children; after the end: among failures to be told */
   struct art_waitlist awaiters;
-  const struct art_wait *wait; /* NULL: does not wait */
-  union {                      /* a task waits in one place */
+  const struct art_wait *wait;         /* NULL: does not wait */
+  union {                              /* a task waits in one place */
+    struct art_unobserved *unobserved; /* after the end: see unobserved.h */
     struct art_timer timer;
     struct {
       struct art_waiter waiter;
@@ -114,6 +115,8 @@ struct art_spawn {
   struct art_lua_runtime *rt;
   struct art_scope *scope;
   unsigned flags;
+  const struct art_lua_task *parent; /* whose locals it inherits, or NULL */
+  int name;                          /* stack index of its name; 0: it has none */
 };
 
 /* [-0, +1, m] A new task of the function at 'fn' and the nargs arguments above it, queued for its first poll; pushes its

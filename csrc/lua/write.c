@@ -117,17 +117,22 @@ static int write_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int begin(lua_State *L, struct art_stream *s, struct art_lua_task *t) {
   s->out.sent = 0;
-  if (art_socket_closed(&s->socket)) return fail_closed(L, s);
   return lua_gettop(L) < BYTES ? shut(L, s) : send_rest(L, s, t);
 }
 
 /* --- without ------------------------------------------------------------------------------------------------------ */
+
+/* A close wakes all at once: it was not the turn that came, and the write that has it tells how far it got. */
+static int come_too_late(lua_State *L) {
+  return with_sent(L, art_push_closed(L), 0);
+}
 
 static int turn_k(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;
   struct art_stream *s = lua_touserdata(L, SELF);
   (void)status;
   if (art_take_abort(t)) return art_raise_cancelled(L, t);
+  if (art_socket_closed(&s->socket)) return come_too_late(L);
   if (art_waiter_waiting(&t->parking.io.waiter)) return art_park(L, t, &turn_wait, turn_k, ctx);
   if (art_cancelled_by(t) == NULL) return begin(L, s, t);
   end_write(s); /* cancelled between the wake and now: the turn goes on */
@@ -135,6 +140,7 @@ static int turn_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int ask_for_turn(lua_State *L, struct art_stream *s, struct art_lua_task *t) {
+  if (art_socket_closed(&s->socket)) return come_too_late(L);
   if (art_turnstile_try(&s->out.turn)) return begin(L, s, t);
   t->parking.io.waiter = (struct art_waiter){.waker = &t->core.waker};
   art_waitlist_add(&s->out.turn.queue, &t->parking.io.waiter);

@@ -72,15 +72,17 @@ local function wait(self)
 end
 
 local function stop(self, grace)
+  local in_time = true
   self.listener:close()
   core.scope(function(scope)
     scope:spawn_with({ daemon = true }, function()
       core.sleep_outside(grace)
+      in_time = false
       self.task:cancel("server stopped")
     end)
     wait(self)
   end)
-  return self.task:status() == "done"
+  return in_time
 end
 
 --- Where it listens; also when it has stopped.

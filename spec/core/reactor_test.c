@@ -76,6 +76,26 @@ static void accept_takes_or_awaits_a_connection(void **state) {
   close_source(&listener);
 }
 
+/* Both at once and after a wait. */
+static void accept_tells_the_peers_address(void **state) {
+  struct art_source listener;
+  struct trial t;
+  (void)state;
+  struct sockaddr_in at = open_listener(&listener);
+  for (int waits = 0; waits < 2; waits++) {
+    struct sockaddr_in own = {.sin_port = 0}, peer[2] = {{.sin_port = 0}};
+    int client = waits ? -1 : connect_blocking(at);
+    assert_int_equal(submit(&t, &listener, ART_OP_ACCEPT, peer, sizeof peer), !waits);
+    if (waits) client = connect_blocking(at);
+    assert_accepted(waits ? finish(&t) : t.op.result);
+    assert_int_equal(getsockname(client, (struct sockaddr *)&own, &(socklen_t){sizeof own}), 0);
+    assert_int_equal(t.op.len, sizeof own);
+    assert_int_equal(peer[0].sin_port, own.sin_port);
+    close(client);
+  }
+  close_source(&listener);
+}
+
 static void readable_reads_nothing(void **state) {
   struct pair p;
   struct trial t;
@@ -374,6 +394,7 @@ int main(void) {
       ON_REACTOR(recv_waits_for_bytes),
       ON_REACTOR(send_waits_for_room),
       ON_REACTOR(accept_takes_or_awaits_a_connection),
+      ON_REACTOR(accept_tells_the_peers_address),
       ON_REACTOR(readable_reads_nothing),
       ON_REACTOR(readable_ends_when_the_writer_goes),
       ON_REACTOR(a_file_is_always_readable),

@@ -104,6 +104,22 @@ describe("a cancel in force", function()
     end)
   end)
 
+  it("comes through whatever its reason is", function()
+    run(function()
+      local unprintable = setmetatable({}, { __tostring = function() error "no words" end })
+      for _, reason in ipairs { unprintable, false, 12, print } do
+        cancelled(function()
+          local err = error_of(async.yield)
+          assert.is_true(rawequal(reason, err.reason))
+          assert.truthy(tostring(err):find("^cancelled: "))
+        end, reason)
+        local task = async.spawn(async.park)
+        task:cancel(reason)
+        assert.is_true(rawequal(reason, select(2, task:join()).reason))
+      end
+    end)
+  end)
+
   it("comes as an error with kind, message, reason and task", function()
     run(function()
       local reason = setmetatable({}, { __tostring = function() return "in words" end })

@@ -219,26 +219,41 @@ static int task_waiting_on(lua_State *L) {
   return 1;
 }
 
+/* [-0, +1, m] What it does; the task is at 1. */
+static void push_state(lua_State *L, const struct art_lua_task *t) {
+  push_waiting_on(L, t);
+  if (!lua_isnil(L, -1)) {
+    lua_pushfstring(L, "waiting for %s", lua_tostring(L, -1));
+  } else if (t->outcome == ART_FAILED) {
+    lua_getiuservalue(L, 1, ART_TASK_VALUE);
+    art_push_words(L, -1);
+    lua_pushfstring(L, "failed: %s", lua_tostring(L, -1));
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+  } else {
+    lua_pushstring(L, status_of(t));
+  }
+  lua_replace(L, -2);
+}
+
 static int task_traceback(lua_State *L) {
   struct art_lua_task *t = art_to_task(L, 1, "traceback");
   lua_settop(L, 1);
   if (t->outcome == ART_FAILED) {
     lua_getiuservalue(L, 1, ART_TASK_VALUE);
-    return art_push_story(L, 2);
+    art_push_story(L, 2);
+    if (!lua_isnil(L, -1)) return 1;
+    lua_settop(L, 1); /* it was of a string, and another one came after it */
   }
   art_push_task_name(L, t, 1);
-  push_waiting_on(L, t);
-  if (lua_isnil(L, -1))
-    lua_pushstring(L, status_of(t));
-  else
-    lua_pushfstring(L, "waiting for %s", lua_tostring(L, -1));
+  push_state(L, t);
   if (t->co != NULL)
     art_push_frames(L, t->co, t->co == L ? 1 : 0);
   else
     lua_pushstring(L, "");
   art_push_spawn_site(L, t, 1);
-  lua_pushfstring(L, "%s, %s%s\n    spawned at %s", lua_tostring(L, 2), lua_tostring(L, 4),
-                  lua_tostring(L, 5), lua_tostring(L, 6));
+  lua_pushfstring(L, "%s, %s%s\n    spawned at %s", lua_tostring(L, 2), lua_tostring(L, 3),
+                  lua_tostring(L, 4), lua_tostring(L, 5));
   return 1;
 }
 

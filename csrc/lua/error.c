@@ -67,7 +67,8 @@ void art_keep_reason(lua_State *L) {
 /* [-0, +1, m] The message, with the reason on top of the stack if that says something. */
 static const char *with_reason(lua_State *L, const char *message) {
   if (lua_isnil(L, -1)) return lua_pushstring(L, message);
-  const char *text = lua_pushfstring(L, "%s: %s", message, luaL_tolstring(L, -1, NULL));
+  art_push_words(L, -1);
+  const char *text = lua_pushfstring(L, "%s: %s", message, lua_tostring(L, -1));
   lua_remove(L, -2);
   return text;
 }
@@ -140,7 +141,9 @@ static int error_tostring(lua_State *L) {
 /* The traceback is put into words only when somebody reads it. */
 static int error_index(lua_State *L) {
   if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "traceback") != 0) return 0;
-  return art_push_story(L, 1);
+  art_push_story(L, 1);
+  if (lua_isnil(L, -1)) art_push_words(L, 1); /* caught before it reached a handler of ours */
+  return 1;
 }
 
 void art_new_error_meta(lua_State *L, int state) {

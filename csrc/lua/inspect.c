@@ -41,6 +41,13 @@ static int story(lua_State *L) {
   return art_push_story(L, 1);
 }
 
+/* words(value) -> text, whatever its __tostring does */
+static int words(lua_State *L) {
+  luaL_checkany(L, 1);
+  art_push_words(L, 1);
+  return 1;
+}
+
 /* The table of functions that C calls: report(err, task), deadlock(rt). */
 static int hooks(lua_State *L) {
   art_push_value(L, ART_HOOKS);
@@ -105,6 +112,7 @@ static int counts(lua_State *L) {
 
 const luaL_Reg art_inspect_functions[] = {{"live", live},
                                           {"story", story},
+                                          {"words", words},
                                           {"hooks", hooks},
                                           {"new_error", new_error},
                                           {"is_error", is_error},

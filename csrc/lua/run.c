@@ -32,7 +32,6 @@ int art_spawn_main(lua_State *L) {
 
 /* [-0, +1, -] The task of main, or an error; main and its arguments are at 'main' and above. */
 static bool spawn_main(lua_State *L, struct art_lua_runtime *rt, int main, int nargs) {
-  lua_Debug ar;
   if (!lua_checkstack(L, nargs + 8)) {
     lua_pushliteral(L, "not enough memory");
     return false;
@@ -43,11 +42,7 @@ static bool spawn_main(lua_State *L, struct art_lua_runtime *rt, int main, int n
   lua_pushlightuserdata(L, rt->run);
   for (int i = 0; i <= nargs; i++) lua_pushvalue(L, main + i);
   if (lua_pcall(L, nargs + 4, 1, 0) != LUA_OK) return false;
-  struct art_lua_task *t = lua_touserdata(L, -1);
-  if (!lua_getstack(L, 1, &ar)) return true;
-  lua_getinfo(L, "fl", &ar);
-  lua_setiuservalue(L, -2, ART_TASK_SPAWNER);
-  t->line = ar.currentline > 0 ? (uint32_t)ar.currentline & 0xffffff : 0;
+  art_note_spawner(L, lua_touserdata(L, -1));
   return true;
 }
 

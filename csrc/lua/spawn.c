@@ -11,15 +11,7 @@
 #include "lua/park.h"
 #include "lua/scope.h"
 #include "lua/task.h"
-
-/* The handle is on top. Who spawns: the Lua function that called us, and its line. Costs 40 ns, cannot be had later. */
-static void note_spawner(lua_State *L, struct art_lua_task *t) {
-  lua_Debug ar;
-  if (!lua_getstack(L, 1, &ar)) return;
-  lua_getinfo(L, "fl", &ar);
-  lua_setiuservalue(L, -2, ART_TASK_SPAWNER);
-  t->line = ar.currentline > 0 ? (uint32_t)ar.currentline & 0xffffff : 0;
-}
+#include "lua/trace.h"
 
 static void init(struct art_lua_task *t, const struct art_spawn *how) {
   memset(t, 0, sizeof *t);
@@ -52,7 +44,7 @@ struct art_lua_task *art_spawn_task(lua_State *L, const struct art_spawn *how, i
   init(t, how);
   art_push_value(L, supervised ? ART_SUPERVISED_META : ART_TASK_META);
   lua_setmetatable(L, -2);
-  note_spawner(L, t);
+  art_note_spawner(L, t);
   lua_pushvalue(L, fn);
   lua_setiuservalue(L, -2, ART_TASK_VALUE);
   for (int i = 0; i < nargs; i++) {

@@ -128,6 +128,19 @@ int art_rethrow(lua_State *L) {
   return lua_error(L);
 }
 
+void art_note_spawner(lua_State *L, struct art_lua_task *t) {
+  lua_Debug ar;
+  for (int level = 1; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "fl", &ar);
+    if (ar.currentline > 0) {
+      lua_setiuservalue(L, -2, ART_TASK_SPAWNER);
+      t->line = (uint32_t)ar.currentline & 0xffffff;
+      return;
+    }
+    lua_pop(L, 1);
+  }
+}
+
 void art_push_task_name(lua_State *L, const struct art_lua_task *t, int index) {
   lua_pushfstring(L, "task %I", (LUAI_UACINT)t->cancel.id);
   if ((t->flags & ART_NAMED) == 0) return;
@@ -187,6 +200,20 @@ void art_push_frames(lua_State *L, lua_State *of, int level) {
   }
 }
 
+static int to_text(lua_State *L) {
+  luaL_tolstring(L, 1, NULL);
+  return 1;
+}
+
+void art_push_words(lua_State *L, int index) {
+  index = lua_absindex(L, index);
+  lua_pushcfunction(L, to_text);
+  lua_pushvalue(L, index);
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK) return;
+  lua_pop(L, 1);
+  lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, index));
+}
+
 int art_push_story(lua_State *L, int index) {
   index = lua_absindex(L, index);
   art_check_stack(L, 12, NULL);
@@ -194,7 +221,7 @@ int art_push_story(lua_State *L, int index) {
   find_trace(L, index, lua_gettop(L));
   int trace = lua_gettop(L);
   if (lua_isnil(L, trace)) return 1;
-  luaL_tolstring(L, index, NULL);
+  art_push_words(L, index);
   lua_Integer n = (lua_Integer)lua_rawlen(L, trace);
   for (lua_Integer i = 1; i <= n; i += 2) {
     lua_rawgeti(L, trace, i);

@@ -13,8 +13,15 @@ int art_trace_handler(lua_State *L);
 /* Raises the error on top, which is on its way already: its trace goes on instead of starting anew. */
 int art_rethrow(lua_State *L);
 
+/* [-0, +1, m] The value at 'index' as text, whatever its __tostring does. */
+void art_push_words(lua_State *L, int index);
+
 /* [-0, +1, m] The story of the error at 'index', nil if there is none. Returns 1. */
 int art_push_story(lua_State *L, int index);
+
+/* [-0, +0, -] The task, whose handle is on top, was spawned by the Lua function that called us, maybe through pcall, and
+** there. Costs 40 ns, cannot be had later. */
+void art_note_spawner(lua_State *L, struct art_lua_task *t);
 
 /* [-0, +1, m] task 4 'name'; the handle is at 'index'. */
 void art_push_task_name(lua_State *L, const struct art_lua_task *t, int index);

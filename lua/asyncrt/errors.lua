@@ -37,11 +37,6 @@ function errors.check(...)
   error(err, 0)
 end
 
-local function to_text(value)
-  local ok, text = pcall(tostring, value)
-  return ok and text or ("(error object is a %s value)"):format(type(value))
-end
-
 -- Text that is indented as the lines of a story, without the words that Lua puts before it.
 local function stack(level)
   return (debug.traceback("", level + 1):gsub("^\n?stack traceback:", ""))
@@ -54,10 +49,7 @@ end
 -- @param[opt] err the error, any value
 -- @treturn string
 function errors.traceback(err)
-  if err ~= nil then
-    local ok, story = pcall(core.story, err)
-    return ok and story or to_text(err) .. stack(2)
-  end
+  if err ~= nil then return core.story(err) or core.words(err) .. stack(2) end
   local in_task, task = pcall(core.current)
   if not in_task then return "stack traceback:" .. stack(2) end
   return ("%s%s\n    spawned at %s"):format(tostring(task), stack(2), core.spawn_site(task))

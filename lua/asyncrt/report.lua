@@ -4,8 +4,7 @@ local core = require "asyncrt.core"
 local hooks = core.hooks()
 
 local function describe(err)
-  local ok, text = pcall(function() return core.story(err) or tostring(err) end)
-  return ok and text or ("(error object is a %s value)"):format(type(err))
+  return core.story(err) or core.words(err)
 end
 
 -- The default on_error. The traceback is the story from the throw to the task's spawn.

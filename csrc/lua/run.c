@@ -23,7 +23,8 @@ struct run {
 
 /* Runtime, anchors, scope, main, arguments -> handle. */
 int art_spawn_main(lua_State *L) {
-  struct art_spawn how = {lua_touserdata(L, 1), lua_touserdata(L, 3), ART_OBSERVED};
+  struct art_spawn how = {
+      .rt = lua_touserdata(L, 1), .scope = lua_touserdata(L, 3), .flags = ART_OBSERVED};
   int nargs = lua_gettop(L) - 4;
   if (nargs > ART_MAX_ARGS) return luaL_error(L, "too many arguments for a task");
   art_spawn_task(L, &how, 4, nargs, 2);

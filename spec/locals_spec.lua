@@ -111,9 +111,28 @@ describe("locals", function()
 
   it("refuses nil as a key, as tables do", function()
     run(function()
-      assert.truthy(error_of(function() async.locals()[nil] = 1 end):find("index is nil", 1, true))
-      assert.truthy(error_of(function() async.locals()[0 / 0] = 1 end):find("index is NaN", 1, true))
+      assert.equal(here(1) .. ": index is nil",
+        error_of(function() async.locals()[nil] = 1 end))
+      assert.equal(here(1) .. ": index is NaN",
+        error_of(function() async.locals()[0 / 0] = 1 end))
       assert.is_nil(async.locals()[nil])
+    end)
+  end)
+
+  it("survives a script that reaches behind it", function()
+    run(function()
+      local locals = async.locals()
+      locals.name = "n"
+      local key, record = next(locals)
+      record.values = 12
+      assert.has_error(function() return locals.name end)
+      assert.has_error(function() locals.name = 1 end)
+      assert.has_error(function() pairs(locals) end)
+      rawset(locals, key, nil)
+      assert.has_error(function() return locals.name end)
+      rawset(locals, key, 12)
+      assert.has_error(function() return locals.name end)
+      async.spawn(function() async.locals().name = 1 end):await()
     end)
   end)
 

@@ -8,6 +8,8 @@
 
 struct art_lua_task;
 
+#define ART_LOCALS_NAME "asyncrt.locals"
+
 /* [-0, +0, m] The child, whose handle is at 'index', shares its spawner's record from now on. */
 void art_locals_inherit(lua_State *L, const struct art_lua_task *parent, struct art_lua_task *child,
                         int index);

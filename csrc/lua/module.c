@@ -70,6 +70,8 @@ static void set_weak_table(lua_State *L, enum art_lua_value v) {
   if (v == ART_LOCALS) { /* the metatable of the tables that scripts see lives beside it */
     lua_newtable(L);
     set_functions(L, art_locals_metamethods);
+    lua_pushliteral(L, ART_LOCALS_NAME);
+    lua_setfield(L, -2, "__name");
     lua_setfield(L, -2, "proxy");
   }
   lua_setmetatable(L, -2);

@@ -133,27 +133,14 @@ static void turn_until_done(struct run *r) {
   art_scope_end(s);
 }
 
-/* [-0, +n, m] What run gives: the number of values, or -1 and the error. */
-static int push_outcome(lua_State *L, struct run *r, int handle) {
-  struct art_lua_task *t = r->main;
-  if (!lua_isnil(L, r->error)) {
-    lua_pushvalue(L, r->error);
-    return -1;
-  }
-  if (t->outcome == ART_DONE) return art_push_values(L, t, handle);
-  if (t->outcome == ART_FAILED)
-    lua_getiuservalue(L, handle, ART_TASK_VALUE);
-  else
-    art_push_task_cancelled(L, t, handle);
-  return -1;
-}
-
-int art_run(lua_State *L, struct art_lua_runtime *rt, int index, int main, const char *function) {
+/* Runs the function at 'main', with what is above it as arguments, as a task of the runtime at 'index'. Pushes
+** what outcome needs. */
+static struct run drive(lua_State *L, struct art_lua_runtime *rt, int index, int main) {
   struct run r = {.rt = rt, .error = lua_gettop(L) + 1};
   int nargs = lua_gettop(L) - main;
   lua_pushnil(L); /* r.error */
   lua_pushnil(L); /* the handle */
-  art_loop_enter(L, rt, index, function);
+  art_loop_enter(L, rt, index, "run");
   r.hook = lua_gethook(L);
   rt->run = art_scope_open(rt, rt->root, NULL, ART_SCOPE_RUN);
   bool ok = rt->run != NULL;
@@ -163,7 +150,7 @@ int art_run(lua_State *L, struct art_lua_runtime *rt, int index, int main, const
   } else {
     lua_pushliteral(L, "not enough memory");
   }
-  lua_replace(L, r.error + 1);
+  lua_replace(L, ok ? r.error + 1 : r.error);
   if (ok) {
     r.main = lua_touserdata(L, r.error + 1);
     turn_until_done(&r);
@@ -171,15 +158,31 @@ int art_run(lua_State *L, struct art_lua_runtime *rt, int index, int main, const
   if (!ok && rt->run != NULL) art_scope_end(rt->run);
   rt->run = NULL;
   art_loop_leave(L, rt);
-  if (r.forked) return luaL_error(L, "'%s' on a forked runtime", function);
-  return ok ? push_outcome(L, &r, r.error + 1) : -1;
+  return r;
+}
+
+/* What run returns or raises. Its error and the handle of main are on top. */
+static int outcome(lua_State *L, const struct run *r) {
+  struct art_lua_task *t = r->main;
+  int handle = r->error + 1;
+  if (r->forked) return luaL_error(L, "'run' on a forked runtime");
+  if (!lua_isnil(L, r->error)) {
+    lua_pushvalue(L, r->error);
+    return lua_error(L);
+  }
+  if (t->outcome == ART_DONE) return art_push_values(L, t, handle);
+  if (t->outcome == ART_FAILED)
+    lua_getiuservalue(L, handle, ART_TASK_VALUE);
+  else
+    art_push_task_cancelled(L, t, handle);
+  return lua_error(L);
 }
 
 static int runtime_run(lua_State *L) {
   struct art_lua_runtime *rt = art_to_runtime(L, 1, "run");
   art_check_callable(L, 2, "run");
-  int n = art_run(L, rt, 1, 2, "run");
-  return n < 0 ? lua_error(L) : n;
+  struct run r = drive(L, rt, 1, 2);
+  return outcome(L, &r);
 }
 
 /* async.run: a runtime for this call. */
@@ -190,9 +193,9 @@ static int run(lua_State *L) {
     return luaL_error(L, "'run' called from inside a task or callback of a running runtime");
   struct art_lua_runtime *rt = art_new_runtime(L, 0, "run");
   lua_insert(L, 1);
-  int n = art_run(L, rt, 1, 2, "run");
-  art_close_runtime(L, rt, 1, ART_CLOSE_GRACE_NS);
-  return n < 0 ? lua_error(L) : n;
+  struct run r = drive(L, rt, 1, 2);
+  art_close_runtime(L, rt, 1, ART_CLOSE_GRACE_NS); /* before anything may raise */
+  return outcome(L, &r);
 }
 
 const luaL_Reg art_run_functions[] = {{"run", run}, {NULL, NULL}};

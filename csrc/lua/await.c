@@ -1,7 +1,6 @@
 /* Tasks as handles: waiting for them, asking them to stop, looking at them. */
 #include "lua/await.h"
 
-#include "lua/anchors.h"
 #include "lua/args.h"
 #include "lua/boundary.h"
 #include "lua/error.h"
@@ -9,6 +8,7 @@
 #include "lua/scope.h"
 #include "lua/task.h"
 #include "lua/trace.h"
+#include "lua/unobserved.h"
 
 enum { TARGET = 1 };
 
@@ -22,27 +22,13 @@ bool art_waits_for_task(const struct art_lua_task *t) {
   return t->wait == &task_wait;
 }
 
-/* A failure that its finaliser would report has reached somebody: nothing needs its slot any more. */
-static void observe(lua_State *L, struct art_lua_task *t, int index) {
-  bool was_open = t->outcome != ART_FAILED || (t->flags & ART_OBSERVED) != 0;
-  t->flags |= ART_OBSERVED;
-  if (was_open || t->rt == NULL || (t->flags & ART_HELD) != 0) return;
-  art_list_remove(&t->sibling);
-  lua_getiuservalue(L, index, ART_TASK_MORE);
-  if (lua_istable(L, -1)) { /* see art_let_go */
-    art_unanchor(L, t->rt, lua_gettop(L), t->cancel.slot);
-    t->rt = NULL;
-  }
-  lua_pop(L, 1);
-}
-
 static int answer_await(lua_State *L, struct art_lua_task *target) {
   if (target->outcome == ART_DONE) return art_push_values(L, target, TARGET);
   if (target->outcome == ART_CANCELLED) {
     art_push_task_cancelled(L, target, TARGET);
     return lua_error(L);
   }
-  observe(L, target, TARGET);
+  art_observe(L, target, TARGET);
   lua_getiuservalue(L, TARGET, ART_TASK_VALUE);
   return art_rethrow(L);
 }
@@ -53,7 +39,7 @@ static int answer_join(lua_State *L, struct art_lua_task *target) {
   if (target->outcome == ART_CANCELLED) {
     art_push_task_cancelled(L, target, TARGET);
   } else {
-    observe(L, target, TARGET);
+    art_observe(L, target, TARGET);
     lua_getiuservalue(L, TARGET, ART_TASK_VALUE);
   }
   return 2;
@@ -257,21 +243,6 @@ static int task_traceback(lua_State *L) {
   return 1;
 }
 
-/* A failed supervised task that is about to be forgotten: it comes back for on_error. */
-static int task_gc(lua_State *L) {
-  struct art_lua_task *t = art_to_task(L, 1, "__gc");
-  if (t->outcome != ART_FAILED || (t->flags & (ART_OBSERVED | ART_HELD)) != 0) return 0;
-  if (t->rt == NULL) return 0;
-  lua_getiuservalue(L, 1, ART_TASK_MORE);
-  if (!lua_istable(L, -1)) return 0; /* the state is being closed */
-  lua_pushvalue(L, 1);
-  lua_rawseti(L, -2, t->cancel.slot);
-  art_list_remove(&t->sibling);
-  t->flags |= ART_HELD;
-  art_list_push(&t->rt->reports, &t->sibling);
-  return 0;
-}
-
 const luaL_Reg art_task_methods[] = {{"await", task_await},
                                      {"join", task_join},
                                      {"cancel", task_cancel},
@@ -283,4 +254,4 @@ const luaL_Reg art_task_methods[] = {{"await", task_await},
                                      {NULL, NULL}};
 
 const luaL_Reg art_task_metamethods[] = {{"__tostring", task_tostring}, {NULL, NULL}};
-const luaL_Reg art_supervised_metamethods[] = {{"__gc", task_gc}, {NULL, NULL}};
+const luaL_Reg art_supervised_metamethods[] = {{"__gc", art_unobserved_gc}, {NULL, NULL}};

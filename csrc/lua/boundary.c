@@ -38,7 +38,7 @@ static int answer_cancel(lua_State *L, struct art_lua_task *t, enum art_scope_ki
 /* Nothing went wrong in it, and no handle leads to it. */
 static bool is_plain(const struct art_scope *s) {
   return s->ending == ART_RETURNED && s->first == NULL && s->handle == NULL &&
-         art_list_empty(&s->failures);
+         art_list_empty(&s->failures) && art_list_empty(&s->unobserved);
 }
 
 static int give_results(lua_State *L, enum art_scope_kind kind) {

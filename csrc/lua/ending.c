@@ -4,6 +4,7 @@
 #include "lua/error.h"
 #include "lua/scope.h"
 #include "lua/task.h"
+#include "lua/unobserved.h"
 
 void art_body_ended(lua_State *L, struct art_scope *s, bool ok) {
   s->ending = ART_RETURNED;
@@ -20,18 +21,42 @@ void art_body_ended(lua_State *L, struct art_scope *s, bool ok) {
   }
 }
 
-void art_report(lua_State *L) {
+/* Protected: error and task in. */
+int art_note_report(lua_State *L) {
+  lua_settop(L, 2);
   art_push_value(L, ART_REPORTS);
-  lua_Integer n = 2 * art_lua_of(L)->reported; /* counted: either may be nil */
-  lua_pushvalue(L, -3);
-  lua_rawseti(L, -2, n + 1);
-  lua_pushvalue(L, -2);
-  lua_rawseti(L, -2, n + 2);
-  lua_pop(L, 3);
+  lua_createtable(L, 2, 0);
+  for (int i = 1; i <= 2; i++) {
+    lua_pushvalue(L, i);
+    lua_rawseti(L, -2, i);
+  }
+  lua_rawseti(L, 3, art_lua_of(L)->reported + 1);
   art_lua_of(L)->reported++;
+  return 0;
 }
 
-/* [-0, +1, m] The error of an ended, anchored task. */
+/* Protected: task in. */
+int art_note_misuse(lua_State *L) {
+  lua_settop(L, 1);
+  art_push_error(L, "misuse", "a scope was opened and never closed: use local s <close>");
+  lua_insert(L, 1);
+  return art_note_report(L);
+}
+
+/* [-nargs, +0, -] */
+static void note(lua_State *L, enum art_lua_value function, int nargs) {
+  art_push_value(L, function);
+  lua_insert(L, -nargs - 1);
+  if (lua_pcall(L, nargs, 0, 0) == LUA_OK) return;
+  lua_pop(L, 1);
+  art_lua_of(L)->report_lost = true;
+}
+
+void art_report(lua_State *L) {
+  note(L, ART_NOTE_REPORT, 2);
+}
+
+/* [-0, +1, -] The error of an ended, anchored task. */
 static void push_failure(lua_State *L, const struct art_lua_task *t) {
   art_push_task(L, t);
   lua_getiuservalue(L, -1, ART_TASK_VALUE);
@@ -45,79 +70,91 @@ static void release(lua_State *L, struct art_lua_task *t) {
   lua_pop(L, 1);
 }
 
-/* [-1, +0, m] The value on top joins err.suppressed of the error at 'winner'. False: that is no error of ours, or it is
-** the same one. */
-static bool suppress(lua_State *L, int winner) {
-  if (lua_rawequal(L, winner, -1)) return true;
-  if (!art_is_error(L, winner)) return false;
-  lua_getfield(L, winner, "suppressed");
+/* Protected: winner and value in. */
+static int add_suppressed(lua_State *L) {
+  lua_getfield(L, 1, "suppressed");
   if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    lua_newtable(L);
+    lua_createtable(L, 1, 0);
     lua_pushvalue(L, -1);
-    lua_setfield(L, winner, "suppressed");
+    lua_setfield(L, 1, "suppressed");
   }
-  lua_pushvalue(L, -2);
+  lua_pushvalue(L, 2);
   lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-  lua_pop(L, 1);
-  return true;
+  return 0;
 }
 
-/* A supervised child that nobody has observed. If its handle is gone its finaliser reports it. */
-static void tell_unobserved(lua_State *L, struct art_lua_task *t) {
-  struct art_lua_runtime *rt = t->rt;
-  art_push_value(L, ART_ANCHORS);
-  lua_rawgeti(L, -1, 0);
-  if (lua_rawgeti(L, -1, t->cancel.slot) != LUA_TUSERDATA) {
-    art_list_push(&rt->limbo, &t->sibling);
-  } else {
-    lua_rawseti(L, -3, t->cancel.slot);
-    lua_pushnil(L);
-    t->flags |= ART_HELD;
-    art_list_push(&rt->reports, &t->sibling);
+/* [-1, +0, -] The value on top joins err.suppressed of the error at 'winner', or is it. False: that is no error of ours, or
+** there is no memory for it. */
+static bool suppress(lua_State *L, int winner) {
+  bool same = lua_rawequal(L, winner, -1);
+  if (same || !art_is_error(L, winner)) {
+    lua_pop(L, 1);
+    return same;
   }
-  lua_pop(L, 3);
+  lua_pushcfunction(L, add_suppressed);
+  lua_insert(L, -2);
+  lua_pushvalue(L, winner);
+  lua_insert(L, -2);
+  bool done = lua_pcall(L, 2, 0, 0) == LUA_OK;
+  if (!done) lua_pop(L, 1);
+  return done;
 }
 
-/* The failures that do not come out; the one that does is at 'winner' (0: none does). */
+/* The failures that do not come out; the one that does is at 'winner'. */
 static void tell_the_rest(lua_State *L, struct art_scope *s, int winner) {
   struct art_list *n;
   while ((n = art_list_pop(&s->failures)) != NULL) {
     struct art_lua_task *t = ART_CONTAINER(n, struct art_lua_task, sibling);
-    if ((t->flags & ART_SUPERVISED) != 0) {
-      if ((t->flags & ART_OBSERVED) == 0) tell_unobserved(L, t);
-      continue;
-    }
     push_failure(L, t);
-    bool told = winner != 0 && suppress(L, winner);
-    lua_pop(L, 1);
-    if (told)
+    if (suppress(L, winner))
       release(L, t);
     else
       art_list_push(&t->rt->reports, &t->sibling);
   }
 }
 
+/* What supervised children left. */
+static void tell_unobserved(lua_State *L, struct art_scope *s) {
+  if (art_list_empty(&s->unobserved)) return;
+  art_push_value(L, ART_ANCHORS);
+  art_unobserved_tell(L, s->rt, &s->unobserved, lua_gettop(L));
+  lua_pop(L, 1);
+}
+
+/* The body failed too, but after a child did. */
+static void tell_body_error(lua_State *L, struct art_scope *s, int error, int winner) {
+  lua_pushvalue(L, error);
+  if (suppress(L, winner)) return;
+  lua_pushvalue(L, error);
+  art_push_task(L, s->owner);
+  art_report(L);
+}
+
+#define ROOM 12   /* on the stack */
+#define CALLERS 2 /* values at its bottom that who ends a scope needs */
+
+/* The body's results may have left no room on the stack, nor memory to make it: they go, and that is its error. The index
+** of the body's error. */
+static int make_room(lua_State *L, struct art_scope *s, int error) {
+  if (lua_checkstack(L, ROOM)) return error;
+  lua_settop(L, CALLERS);
+  lua_pushliteral(L, "not enough memory");
+  s->ending = ART_RAISED;
+  s->body_failed = s->first == NULL;
+  return lua_gettop(L);
+}
+
 bool art_scope_failed(lua_State *L, struct art_scope *s, int error) {
-  art_check_stack(L, 12, NULL);
+  error = make_room(L, s, error);
+  tell_unobserved(L, s);
   if (s->body_failed)
     lua_pushvalue(L, error);
   else if (s->first != NULL)
     push_failure(L, s->first);
-  else {
-    tell_the_rest(L, s, 0);
+  else
     return false;
-  }
   int winner = lua_gettop(L);
-  if (!s->body_failed && s->ending == ART_RAISED) { /* the body failed, after a child */
-    lua_pushvalue(L, error);
-    bool told = suppress(L, winner);
-    art_push_task(L, s->owner);
-    if (told)
-      lua_pop(L, 2);
-    else
-      art_report(L);
-  }
+  if (!s->body_failed && s->ending == ART_RAISED) tell_body_error(L, s, error, winner);
   tell_the_rest(L, s, winner);
   if (s->first != NULL) release(L, s->first);
   s->first = NULL;
@@ -137,21 +174,20 @@ void art_abandon_scopes(lua_State *L, struct art_lua_task *t, int anchors) {
     struct art_scope *s = t->scope;
     if (s->first != NULL) art_list_push(&t->rt->reports, &s->first->sibling);
     art_list_splice(&t->rt->reports, &s->failures);
+    art_unobserved_tell(L, t->rt, &s->unobserved, anchors);
     if (s->nursery != s) art_end_scope(L, s->nursery, anchors);
     art_end_scope(L, s, anchors);
   }
 }
 
-/* [-0, +0, m] */
+/* [-0, +0, -] */
 static void report_leftover(lua_State *L, struct art_scope *s) {
   if (art_scope_failed(L, s, 0)) {
     art_push_task(L, s->owner);
     art_report(L);
   }
-  if (s->kind != ART_SCOPE_BLOCK) return; /* cut short by a lack of memory */
-  art_push_error(L, "misuse", "a scope was opened and never closed: use local s <close>");
   art_push_task(L, s->owner);
-  art_report(L);
+  note(L, ART_NOTE_MISUSE, 1);
 }
 
 static bool is_leftover(const struct art_lua_task *t, const struct art_scope *s) {

@@ -12,12 +12,17 @@ struct art_scope;
 /* The body has ended; with an error (on top) unless 'ok'. A failure cancels the children. */
 void art_body_ended(lua_State *L, struct art_scope *s, bool ok);
 
-/* [-0, +(0|1), m] All children have ended. True: the scope raises, and pushes what. The body's error is at 'error' if
-** it ended with one. What loses is added to the winner's list of suppressed errors, or goes to on_error. */
+/* [-0, +(0|1), -] All children have ended. True: the scope raises, and pushes what. The body's error is at 'error' if
+** it ended with one. What loses is added to the winner's list of suppressed errors, or goes to on_error. Raises nothing,
+** lest a scope without its boundary stay behind. */
 bool art_scope_failed(lua_State *L, struct art_scope *s, int error);
 
-/* [-2, +0, m] Error and task (or nil) on top: for on_error, after this turn. */
+/* [-2, +0, -] Error and task (or nil) on top: for on_error, after this turn. */
 void art_report(lua_State *L);
+
+/* For the uservalues of those names. */
+int art_note_report(lua_State *L);
+int art_note_misuse(lua_State *L);
 
 /* Scopes that 't' left open inside 's' (NULL: inside the task): cancels them. False while their children run; else they
 ** are ended. A block without <close> is reported. */

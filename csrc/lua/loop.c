@@ -52,13 +52,19 @@ static void push_hook(lua_State *L, const char *name) {
   lua_remove(L, -2);
 }
 
+/* Without memory: only strings are shown. */
+static const char *text_of(lua_State *L, int index) {
+  return lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : luaL_typename(L, index);
+}
+
 /* [-1, +0, -] on_error failed with the error on top while it was told of the one at 'original'. Both go to stderr. */
 static void tell_of_on_error(lua_State *L, int original) {
   push_hook(L, "on_error_failed");
   lua_insert(L, -2);
   lua_pushvalue(L, original);
   if (lua_pcall(L, 2, 0, 0) == LUA_OK) return;
-  lua_writestringerror("%s", "asyncrt: error in on_error, and in telling of it\n");
+  lua_writestringerror("asyncrt: error in on_error, and in telling of it: %s\n", text_of(L, -1));
+  lua_writestringerror("asyncrt: while it was told of: %s\n", text_of(L, original));
   lua_pop(L, 1);
 }
 
@@ -94,21 +100,30 @@ static void report_values(struct art_lua_runtime *rt) {
   lua_State *L = rt->host;
   art_push_value(L, ART_REPORTS);
   int list = lua_gettop(L);
-  for (lua_Integer i = 0; i < rt->state->reported; i++) { /* finalisers may add to them */
-    for (lua_Integer j = 2 * i + 1; j <= 2 * i + 2; j++) {
-      lua_rawgeti(L, list, j);
-      lua_pushnil(L);
-      lua_rawseti(L, list, j);
-    }
+  for (lua_Integer i = 1; i <= rt->state->reported; i++) { /* finalisers may add to them */
+    lua_rawgeti(L, list, i);
+    lua_rawgeti(L, -1, 1);
+    lua_rawgeti(L, -2, 2);
+    lua_pushnil(L);
+    lua_rawseti(L, list, i);
     call_on_error(rt);
+    lua_pop(L, 1);
   }
   rt->state->reported = 0;
   lua_settop(L, list - 1);
 }
 
+static void report_loss(struct art_lua_runtime *rt) {
+  rt->state->report_lost = false;
+  lua_pushliteral(rt->host, "not enough memory");
+  lua_pushnil(rt->host);
+  call_on_error(rt);
+}
+
 void art_loop_report(struct art_lua_runtime *rt) {
   if (!art_list_empty(&rt->reports)) report_tasks(rt);
   if (rt->state->reported > 0) report_values(rt);
+  if (rt->state->report_lost) report_loss(rt);
 }
 
 int art_loop_turn(struct art_lua_runtime *rt) {
@@ -130,6 +145,16 @@ int art_note_killed(lua_State *L) {
   return 0;
 }
 
+/* [-1, +0, -] Then the error on top is what on_error gets. */
+static void no_memory_for_note(struct art_lua_runtime *rt, struct art_lua_task *t) {
+  lua_State *L = rt->host;
+  lua_rawgeti(L, rt->anchors, t->cancel.slot);
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, ART_TASK_VALUE);
+  lua_pop(L, 1);
+  t->nvalues = 1;
+}
+
 static void kill_task(struct art_lua_runtime *rt, struct art_lua_task *t) {
   lua_State *L = rt->host;
   if (t->wait != NULL && t->wait->abort != NULL) t->wait->abort(t); /* once more does no harm */
@@ -140,7 +165,7 @@ static void kill_task(struct art_lua_runtime *rt, struct art_lua_task *t) {
   }
   art_push_value(L, ART_NOTE_KILLED);
   lua_rawgeti(L, rt->anchors, t->cancel.slot);
-  if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) no_memory_for_note(rt, t);
   art_abandon_scopes(L, t, rt->anchors);
   art_end_task(t, ART_CANCELLED);
   art_task_end(&t->core);

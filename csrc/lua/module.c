@@ -7,6 +7,7 @@
 #include "lua/body.h"
 #include "lua/boundary.h"
 #include "lua/connect.h"
+#include "lua/ending.h"
 #include "lua/error.h"
 #include "lua/future.h"
 #include "lua/host.h"
@@ -126,6 +127,8 @@ static void open_state(lua_State *L) {
   set_closure(L, ART_BODY, art_body);
   set_closure(L, ART_NOTE_KILLED, art_note_killed);
   set_closure(L, ART_SPAWN_MAIN, art_spawn_main);
+  set_closure(L, ART_NOTE_REPORT, art_note_report);
+  set_closure(L, ART_NOTE_MISUSE, art_note_misuse);
 }
 
 /* Where the registry keeps the state's userdata, for those who call from C. */

@@ -5,6 +5,7 @@
 #include "lua/error.h"
 #include "lua/scope.h"
 #include "lua/task.h"
+#include "lua/unobserved.h"
 
 static void orphan_task(lua_State *L, struct art_lua_task *t, int anchors) {
   if (t->wait != NULL && t->wait->abort != NULL) t->wait->abort(t);
@@ -37,6 +38,7 @@ static void orphan_scope(lua_State *L, struct art_scope *s, int anchors) {
   struct art_lua_task *t;
   while ((t = pop(&s->children)) != NULL) orphan_task(L, t, anchors);
   forget(&s->failures);
+  art_unobserved_free(s->rt, &s->unobserved);
   if (s->first != NULL) s->first->rt = NULL;
   if (s->handle != NULL) s->handle->scope = NULL;
   art_scope_end(s);
@@ -49,5 +51,5 @@ void art_orphan_all(lua_State *L, struct art_lua_runtime *rt, int anchors) {
     if (next != NULL) next = art_scope_innermost(next);
   }
   forget(&rt->reports);
-  forget(&rt->limbo);
+  art_unobserved_close(L, rt, anchors);
 }

@@ -13,6 +13,7 @@
 #include "lua/scope.h"
 #include "lua/socket.h"
 #include "lua/task.h"
+#include "lua/unobserved.h"
 
 struct art_lua_runtime *art_to_runtime(lua_State *L, int arg, const char *function) {
   return art_check_handle(L, arg, function, ART_RUNTIME_NAME);
@@ -218,15 +219,6 @@ static void turn_until(struct art_lua_runtime *rt, uint64_t grace_ns) {
   art_wheel_disarm(w, &end);
 }
 
-static void forget(struct art_lua_runtime *rt, struct art_list *failed) {
-  struct art_list *n;
-  while ((n = art_list_pop(failed)) != NULL) {
-    struct art_lua_task *t = ART_CONTAINER(n, struct art_lua_task, sibling);
-    art_unanchor(rt->host, rt, rt->anchors, t->cancel.slot);
-    t->rt = NULL;
-  }
-}
-
 void art_close_runtime(lua_State *L, struct art_lua_runtime *rt, int index, uint64_t grace_ns) {
   if (rt->core == NULL) return;
   if (!art_runtime_is_ours(rt->core)) { /* the tasks go on in the parent, which forked us */
@@ -240,9 +232,9 @@ void art_close_runtime(lua_State *L, struct art_lua_runtime *rt, int index, uint
   art_scope_propagate(rt->root);
   for (int i = 0; i < LAST_TURNS && art_executor_ready(&rt->core->executor); i++) art_loop_turn(rt);
   art_loop_kill(rt, rt->root);
+  art_unobserved_tell(L, rt, &rt->root->unobserved, rt->anchors);
   art_loop_report(rt);
-  forget(rt, &rt->limbo);
-  forget(rt, &rt->root->failures);
+  art_unobserved_close(L, rt, rt->anchors);
   rt->state->stray += rt->slots - rt->free_count;
   art_loop_leave(L, rt);
   art_scope_end(rt->root);

@@ -4,6 +4,7 @@
 
 #include "lua/park.h"
 #include "lua/task.h"
+#include "lua/unobserved.h"
 
 static struct art_scope *take(struct art_lua_runtime *rt) {
   struct art_scope *s = rt->spare;
@@ -46,6 +47,7 @@ struct art_scope *art_scope_open(struct art_lua_runtime *rt, struct art_scope *p
   art_list_init(&s->scopes);
   art_list_init(&s->children);
   art_list_init(&s->failures);
+  art_list_init(&s->unobserved);
   if (parent != NULL) art_list_push(&parent->scopes, &s->node);
   s->cancelled_by = cancelled_by(s);
   if (owner != NULL && kind != ART_SCOPE_NURSERY) owner->scope = s;
@@ -145,9 +147,9 @@ static struct art_scope *failing(struct art_scope *s) {
 
 static void learn_supervised_failure(struct art_scope *s, struct art_lua_task *t) {
   if ((t->flags & ART_OBSERVED) != 0) return;
-  bool now = (t->flags & ART_EAGER_REPORT) != 0;
-  if (now) t->flags |= ART_HELD;
-  art_list_push(now ? &s->rt->reports : &s->failures, &t->sibling);
+  if ((t->flags & ART_EAGER_REPORT) == 0 && art_unobserved_add(s, t)) return;
+  t->flags |= ART_HELD;
+  art_list_push(&s->rt->reports, &t->sibling);
 }
 
 static void learn_failure(struct art_scope *s, struct art_lua_task *t) {

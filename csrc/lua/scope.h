@@ -39,12 +39,12 @@ struct art_scope {
   struct art_scope *parent;
   struct art_lua_task *owner; /* whose code runs in it; NULL: the host's */
   struct art_lua_runtime *rt;
-  struct art_list node;     /* in parent's scopes */
-  struct art_list scopes;   /* opened directly inside */
-  struct art_list children; /* tasks that belong to it */
-  struct art_list
-      failures;     /* children that failed after 'first', and supervised ones nobody observed */
-  unsigned pending; /* children that keep it open */
+  struct art_list node;       /* in parent's scopes */
+  struct art_list scopes;     /* opened directly inside */
+  struct art_list children;   /* tasks that belong to it */
+  struct art_list failures;   /* children that failed after 'first' */
+  struct art_list unobserved; /* see unobserved.h */
+  unsigned pending;           /* children that keep it open */
   struct art_lua_task *first; /* the child whose failure the scope raises */
   bool body_failed;           /* the body's own error came first instead */
   bool supervise;             /* failures stop nobody */

@@ -21,18 +21,20 @@ enum art_lua_value {
   ART_SUPERVISED_META, /* tasks whose failure belongs to whoever awaits: with a finaliser */
   ART_SCOPE_META,
   ART_ERROR_META,
-  ART_TRACES,   /* weak keys: error value -> trace */
-  ART_NAMES,    /* weak keys: task -> name */
-  ART_REASONS,  /* weak keys: task or scope -> the reason of its cancel */
-  ART_WAKERS,   /* weak keys: task -> its waker */
-  ART_LOCALS,   /* weak keys: task -> record of its locals */
-  ART_LEAVING,  /* weak keys: task -> {id of a boundary = error on its way out}, see raised.h */
-  ART_RUNTIMES, /* weak keys: every runtime that was made */
-  ART_HOOKS,    /* functions of the Lua layer that C calls, by name */
-  ART_REPORTS,  /* {error, task, error, task, ...}: failures that are nobody's own, for on_error */
+  ART_TRACES,      /* weak keys: error value -> trace */
+  ART_NAMES,       /* weak keys: task -> name */
+  ART_REASONS,     /* weak keys: task or scope -> the reason of its cancel */
+  ART_WAKERS,      /* weak keys: task -> its waker */
+  ART_LOCALS,      /* weak keys: task -> record of its locals */
+  ART_LEAVING,     /* weak keys: task -> {id of a boundary = error on its way out}, see raised.h */
+  ART_RUNTIMES,    /* weak keys: every runtime that was made */
+  ART_HOOKS,       /* functions of the Lua layer that C calls, by name */
+  ART_REPORTS,     /* {{error, task}, ...}: failures that are nobody's own, for on_error */
   ART_NOTE_KILLED, /* function(task): see loop.c */
   ART_SPAWN_MAIN,  /* function(runtime, anchors, scope, main, ...): see run.c */
-  ART_LUA_VALUES = ART_SPAWN_MAIN
+  ART_NOTE_REPORT, /* function(error, task) and */
+  ART_NOTE_MISUSE, /* function(task): see ending.c */
+  ART_LUA_VALUES = ART_NOTE_MISUSE
 };
 
 /* One a Lua state. */
@@ -40,7 +42,8 @@ struct art_lua {
   struct art_lua_runtime *active; /* the runtime whose loop runs on this state, or NULL */
   struct art_lua_task *current;   /* the task that is being polled, or NULL */
   uint64_t last_id;               /* of tasks and scopes */
-  lua_Integer reported;           /* pairs in ART_REPORTS */
+  lua_Integer reported;           /* in ART_REPORTS */
+  bool report_lost;               /* there was no memory for one: on_error is told that */
   bool rethrown;              /* the error that is raised now is on its way already: see trace.h */
   struct art_config defaults; /* for the runtimes made here */
   lua_Integer lost;           /* tasks that had not ended when their runtime was collected */
@@ -74,7 +77,7 @@ struct art_lua_runtime {
   struct art_scope *run;   /* the run scope, while run is under way */
   struct art_scope *spare; /* ended scopes, for reuse */
   struct art_list reports; /* ended tasks whose error goes to on_error after this turn */
-  struct art_list limbo;   /* failed tasks that only their finaliser can report any more */
+  struct art_list limbo;   /* unobserved tasks whose scope has ended: left to their finaliser */
   struct art_list sockets; /* open ones on its driver */
   lua_State **idle;        /* idle coroutines: see coroutines.c */
   uint32_t idle_count, idle_room, coroutines;

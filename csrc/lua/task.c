@@ -67,7 +67,7 @@ static int push_packed(lua_State *L, int index) {
   lua_getfield(L, packed, "n");
   int n = (int)lua_tointeger(L, -1);
   lua_pop(L, 1);
-  luaL_checkstack(L, n + 1, "too many results");
+  art_check_stack(L, n + 1, "too many results");
   for (int i = 1; i <= n; i++) lua_rawgeti(L, packed, i);
   lua_remove(L, packed);
   return n;
@@ -76,7 +76,7 @@ static int push_packed(lua_State *L, int index) {
 int art_push_values(lua_State *L, const struct art_lua_task *t, int index) {
   if ((t->flags & ART_PACKED) != 0) return push_packed(L, index);
   int n = t->nvalues;
-  luaL_checkstack(L, n + 1, "too many results");
+  art_check_stack(L, n + 1, "too many results");
   for (int i = 0; i < n; i++) lua_getiuservalue(L, index, value_index(i));
   return n;
 }

@@ -87,6 +87,12 @@ static int now(lua_State *L) {
   return 1;
 }
 
+/* The same for the Lua layer: nil while no runtime runs. */
+static int clock(lua_State *L) {
+  if (art_lua_of(L)->active == NULL) return 0;
+  return now(L);
+}
+
 static int current(lua_State *L) {
   art_push_task(L, art_current(L, "current"));
   return 1;
@@ -106,6 +112,7 @@ const luaL_Reg art_time_functions[] = {{"sleep", sleep},
                                        {"sleep_outside", sleep_outside},
                                        {"yield", yield},
                                        {"now", now},
+                                       {"clock", clock},
                                        {"current", current},
                                        {"cancelling", cancelling},
                                        {"locals", art_locals},

@@ -91,10 +91,19 @@ function args.check(ok, name, arg, problem)
   if not ok then fail(name, arg, problem) end
 end
 
+local NO_MEMORY = "not enough memory"
+
+-- pcall, but a lack of memory is nobody's answer: it is raised as it came.
+function args.try(...)
+  local ok, answer = pcall(...)
+  if not ok and answer == NO_MEMORY then error(answer, 0) end
+  return ok, answer
+end
+
 -- The running task may suspend here: raises if not, and if the task is cancelled. Returns whether one more operation
 -- may complete at once; if not, the function suspends although it need not, so that others get their turn.
 function args.checkpoint(name)
-  local ok, answer = pcall(core.checkpoint, name)
+  local ok, answer = args.try(core.checkpoint, name)
   if ok then return answer end
   error(answer, 3) -- a string of pcall's carries no position yet; a cancel is no string
 end

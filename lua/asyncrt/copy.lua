@@ -4,7 +4,7 @@ local args = require "asyncrt.args"
 local PIECE = 65536
 
 local function has_method(value, method)
-  local ok, found = pcall(function() return value[method] end)
+  local ok, found = args.try(function() return value[method] end)
   return ok and found ~= nil
 end
 

@@ -50,7 +50,7 @@ end
 -- @treturn string
 function errors.traceback(err)
   if err ~= nil then return core.story(err) or core.words(err) .. stack(2) end
-  local in_task, task = pcall(core.current)
+  local in_task, task = args.try(core.current)
   if not in_task then return "stack traceback:" .. stack(2) end
   return ("%s%s\n    spawned at %s"):format(tostring(task), stack(2), core.spawn_site(task))
 end

@@ -9,12 +9,6 @@ Interval.__index = methods
 
 local NANOSECOND = 1e-9 -- nothing is finer
 
--- nil where no runtime runs.
-local function now()
-  local ok, seconds = pcall(core.now)
-  return ok and seconds or nil
-end
-
 --- A clock that ticks every `period` seconds. Its first tick is one period after its creation; one made where no
 -- runtime runs starts at its first wait. It ticks on the clock of that runtime.
 -- `for n, late in async.interval(0.5) do ... end` runs for each tick; leave it with break or by a cancel.
@@ -26,7 +20,7 @@ local function interval(...)
   args.seconds("interval", 1, ...)
   local period = ...
   args.check(period >= NANOSECOND, "interval", 1, "period must be at least a nanosecond")
-  return setmetatable({ period = period, start = now(), last = 0 }, Interval)
+  return setmetatable({ period = period, start = core.clock(), last = 0 }, Interval)
 end
 
 -- The last tick that is due, once 'tick' is. A quotient may fall just short of a tick that is due right now.

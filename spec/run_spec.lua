@@ -33,7 +33,7 @@ describe("run", function()
     end
     assert.same({ 250, 250 }, { run(last, numbers(250)) })
     local _, ok, err = try_run(last, numbers(251))
-    assert.same({ false, "too many arguments for a task" }, { ok, err })
+    assert.same({ false, "bad argument #253 to 'run' (a task takes at most 250 arguments)" }, { ok, err })
   end)
 
   it("takes any callable as main", function()

@@ -32,7 +32,7 @@ describe("spawn", function()
       assert.equal(250, select("#", async.spawn(trampoline, table.unpack(many, 1, 250)):await()))
       local line = here(1)
       local err = error_of(function() local t = async.spawn(trampoline, table.unpack(many)) return t end)
-      assert.equal(line .. ": too many arguments for a task", err)
+      assert.equal(line .. ": bad argument #252 to 'spawn' (a task takes at most 250 arguments)", err)
     end)
   end)
 

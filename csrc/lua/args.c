@@ -38,6 +38,23 @@ void art_check_table(lua_State *L, int arg, const char *function) {
   if (!lua_istable(L, arg)) art_type_error(L, arg, function, "table");
 }
 
+static bool is_one_of(const char *name, const char *const *names) {
+  for (; *names != NULL; names++)
+    if (strcmp(name, *names) == 0) return true;
+  return false;
+}
+
+void art_check_option_names(lua_State *L, int arg, const char *function, const char *const *names) {
+  art_check_table(L, arg, function);
+  lua_pushnil(L);
+  while (lua_next(L, arg) != 0) {
+    if (lua_type(L, -2) != LUA_TSTRING || !is_one_of(lua_tostring(L, -2), names))
+      art_arg_error(L, arg, function,
+                    lua_pushfstring(L, "unknown option '%s'", luaL_tolstring(L, -2, NULL)));
+    lua_pop(L, 1);
+  }
+}
+
 bool art_to_seconds(lua_State *L, int index, uint64_t *ns) {
   if (lua_type(L, index) != LUA_TNUMBER) return false;
   double seconds = (double)lua_tonumber(L, index);

@@ -23,6 +23,9 @@ static inline void art_check_callable(lua_State *L, int arg, const char *functio
 
 void art_check_table(lua_State *L, int arg, const char *function);
 
+/* A table with none but those keys; the list ends with NULL. */
+void art_check_option_names(lua_State *L, int arg, const char *function, const char *const *names);
+
 /* Seconds as nanoseconds: numbers only, NaN is an error, negative is 0, 2^62 ns and more is ART_NEVER. */
 uint64_t art_check_seconds(lua_State *L, int arg, const char *function);
 

@@ -37,9 +37,12 @@ static int no_memory_for_scope(lua_State *L, struct art_lua_runtime *rt, uint32_
 }
 
 static bool check_options(lua_State *L, int arg) {
+  static const char *const names[] = {"supervise", NULL};
   if (lua_isnoneornil(L, arg)) return false;
-  art_check_table(L, arg, "scope");
-  lua_getfield(L, arg, "supervise");
+  art_check_option_names(L, arg, "scope", names);
+  int type = lua_getfield(L, arg, "supervise");
+  if (type != LUA_TNIL && type != LUA_TBOOLEAN)
+    art_arg_error(L, arg, "scope", "field 'supervise' must be a boolean");
   bool supervise = lua_toboolean(L, -1);
   lua_pop(L, 1);
   return supervise;

@@ -8,6 +8,7 @@
 #include "lua/loop.h"
 #include "lua/runtime.h"
 #include "lua/scope.h"
+#include "lua/spawn.h"
 #include "lua/task.h"
 #include "lua/trace.h"
 
@@ -25,9 +26,7 @@ struct run {
 int art_spawn_main(lua_State *L) {
   struct art_spawn how = {
       .rt = lua_touserdata(L, 1), .scope = lua_touserdata(L, 3), .flags = ART_OBSERVED};
-  int nargs = lua_gettop(L) - 4;
-  if (nargs > ART_MAX_ARGS) return luaL_error(L, "too many arguments for a task");
-  art_spawn_task(L, &how, 4, nargs, 2);
+  art_spawn_task(L, &how, 4, lua_gettop(L) - 4, 2);
   return 1;
 }
 
@@ -181,6 +180,7 @@ static int outcome(lua_State *L, const struct run *r) {
 static int runtime_run(lua_State *L) {
   struct art_lua_runtime *rt = art_to_runtime(L, 1, "run");
   art_check_callable(L, 2, "run");
+  art_check_task_args(L, 2, "run");
   struct run r = drive(L, rt, 1, 2);
   return outcome(L, &r);
 }
@@ -188,6 +188,7 @@ static int runtime_run(lua_State *L) {
 /* async.run: a runtime for this call. */
 static int run(lua_State *L) {
   art_check_callable(L, 1, "run");
+  art_check_task_args(L, 1, "run");
   struct art_lua *state = art_lua_of(L);
   if (state->active != NULL)
     return luaL_error(L, "'run' called from inside a task or callback of a running runtime");

@@ -74,19 +74,6 @@ static const struct {
 
 enum { OPTIONS = sizeof options / sizeof *options };
 
-static void check_names(lua_State *L, int table, const char *function) {
-  lua_pushnil(L);
-  while (lua_next(L, table) != 0) {
-    bool known = false;
-    for (int i = 0; i < OPTIONS && lua_type(L, -2) == LUA_TSTRING; i++)
-      known = known || strcmp(lua_tostring(L, -2), options[i].name) == 0;
-    if (!known)
-      art_arg_error(L, 1, function,
-                    lua_pushfstring(L, "unknown option '%s'", luaL_tolstring(L, -2, NULL)));
-    lua_pop(L, 1);
-  }
-}
-
 /* The environment decides what the script leaves open: a failing schedule is replayed without an edit. */
 static void read_environment(struct art_config *c) {
   const char *driver = getenv("ASYNCRT_DRIVER"), *seed = getenv("ASYNCRT_SEED");
@@ -97,8 +84,10 @@ static void read_environment(struct art_config *c) {
 }
 
 static void read_options(lua_State *L, int table, const char *function, struct art_config *c) {
+  const char *names[OPTIONS + 1] = {NULL};
+  for (int i = 0; i < OPTIONS; i++) names[i] = options[i].name;
   if (table != 0) {
-    check_names(L, table, function);
+    art_check_option_names(L, table, function, names);
     for (int i = 0; i < OPTIONS; i++) {
       if (lua_getfield(L, table, options[i].name) != LUA_TNIL) options[i].read(L, function, c);
       lua_pop(L, 1); /* strings stay alive in the table */

@@ -41,6 +41,7 @@ struct art_lua_task *art_spawn_task(lua_State *L, const struct art_spawn *how, i
   bool supervised = how->scope->supervise || (how->flags & ART_SUPERVISED) != 0;
   int more = nargs > 0 ? nargs : supervised;
   struct art_lua_task *t = lua_newuserdatauv(L, sizeof *t, ART_TASK_SPAWNER + more);
+  if (how->rt->core == NULL) luaL_error(L, "'spawn' on a closed runtime"); /* by a finaliser */
   init(t, how);
   art_push_value(L, supervised ? ART_SUPERVISED_META : ART_TASK_META);
   lua_setmetatable(L, -2);
@@ -68,15 +69,17 @@ struct art_lua_task *art_spawn_task(lua_State *L, const struct art_spawn *how, i
 
 #define SMALL 10 /* values on a C function's stack that leave room for ours */
 
-static void check_room(lua_State *L, int nargs) {
-  if (nargs > ART_MAX_ARGS) luaL_error(L, "too many arguments for a task");
+void art_check_task_args(lua_State *L, int fn, const char *function) {
+  if (lua_gettop(L) - fn > ART_MAX_ARGS)
+    art_arg_error(L, fn + ART_MAX_ARGS + 1, function,
+                  lua_pushfstring(L, "a task takes at most %d arguments", ART_MAX_ARGS));
   art_check_stack(L, 10, "too many arguments");
 }
 
 /* [-0, +2, m] The function at 'fn' and all above it, as a task of the running runtime: its handle is on top. */
-static int spawn_from(lua_State *L, const struct art_spawn *how, int fn) {
+static int spawn_from(lua_State *L, const struct art_spawn *how, int fn, const char *name) {
   int top = lua_gettop(L);
-  if (top > SMALL) check_room(L, top - fn);
+  if (top > SMALL) art_check_task_args(L, fn, name);
   art_push_value(L, ART_ANCHORS);
   art_spawn_task(L, how, fn, top - fn, top + 1);
   return 1;
@@ -92,7 +95,7 @@ static int spawn_here(lua_State *L, const char *name, unsigned flags) {
   struct art_lua_task *t = art_current(L, name);
   art_check_callable(L, 1, name);
   struct art_spawn how = {t->rt, scope_for_spawn(L, t), flags, .parent = t};
-  return spawn_from(L, &how, 1);
+  return spawn_from(L, &how, 1, name);
 }
 
 static int spawn(lua_State *L) {
@@ -108,68 +111,80 @@ static int detach(lua_State *L) {
   art_check_callable(L, 1, "detach");
   struct art_lua_runtime *rt = t->rt;
   struct art_spawn how = {rt, rt->run != NULL ? rt->run : rt->root, .parent = t};
-  return spawn_from(L, &how, 1);
+  return spawn_from(L, &how, 1, "detach");
 }
 
 /* --- with options, and into a scope ----------------------------------------------------------------------- */
 
-/* The scope of a handle, open or not: raises for anything else, and for a runtime that is not the task's. */
-static struct art_scope *check_scope(lua_State *L, int arg, const char *name,
-                                     struct art_lua_task *t) {
-  struct art_scope_handle *handle = art_check_handle(L, arg, name, ART_SCOPE_NAME);
+static struct art_scope_handle *check_scope(lua_State *L, int arg, const char *name) {
+  return art_check_handle(L, arg, name, ART_SCOPE_NAME);
+}
+
+/* The scope of a handle; raises if there is none to spawn into from 'rt'. */
+static struct art_scope *open_scope(lua_State *L, const struct art_scope_handle *handle,
+                                    const struct art_lua_runtime *rt, const char *name) {
   if (handle->scope == NULL) luaL_error(L, "'%s' into a scope that has ended", name);
-  if (t != NULL && handle->scope->rt != t->rt)
-    luaL_error(L, "'%s' into a scope of another runtime", name);
+  if (handle->scope->rt != rt) luaL_error(L, "'%s' into a scope of another runtime", name);
   return handle->scope;
 }
 
-/* Options that spawn_with understands; the function says which is wrong. The name comes in the table's
-** place. */
-static void options(lua_State *L, int arg, const char *name, struct art_lua_task *t,
-                    struct art_spawn *how) {
-  static const struct {
-    const char *name;
-    unsigned flag;
-  } flags[] = {{"daemon", ART_DAEMON}, {"supervise", ART_SUPERVISED}};
-  art_check_table(L, arg, name);
-  for (int i = 0; i < 2; i++) {
-    lua_getfield(L, arg, flags[i].name);
-    if (lua_toboolean(L, -1)) how->flags |= flags[i].flag;
-    lua_pop(L, 1);
-  }
-  int type = lua_getfield(L, arg, "name");
-  if (type != LUA_TNIL && type != LUA_TSTRING)
-    art_arg_error(L, arg, name, "field 'name' must be a string");
-  if (lua_getfield(L, arg, "scope") != LUA_TNIL) {
-    if (luaL_testudata(L, -1, ART_SCOPE_NAME) == NULL)
-      art_arg_error(L, arg, name, "field 'scope' must be a scope");
-    how->scope = check_scope(L, lua_gettop(L), name, t);
-  }
+static unsigned flag_option(lua_State *L, int arg, const char *option, unsigned flag) {
+  int type = lua_getfield(L, arg, option);
+  if (type != LUA_TNIL && type != LUA_TBOOLEAN)
+    art_arg_error(L, arg, "spawn_with", lua_pushfstring(L, "field '%s' must be a boolean", option));
+  bool set = lua_toboolean(L, -1);
   lua_pop(L, 1);
-  lua_replace(L, arg);
-  how->name = type == LUA_TSTRING ? arg : 0;
+  return set ? flag : 0;
 }
 
-static int spawn_with_from(lua_State *L, struct art_lua_task *t, struct art_spawn *how, int arg,
-                           const char *name) {
-  options(L, arg, name, t, how);
-  art_check_callable(L, arg + 1, name);
-  if (how->scope == NULL) how->scope = scope_for_spawn(L, t);
-  return spawn_from(L, how, arg + 1);
+/* [-0, +1, m] The value, and the scope's handle, NULL if it is nil. */
+static const struct art_scope_handle *scope_option(lua_State *L, int arg) {
+  if (lua_getfield(L, arg, "scope") == LUA_TNIL) return NULL;
+  const struct art_scope_handle *handle = luaL_testudata(L, -1, ART_SCOPE_NAME);
+  if (handle == NULL) art_arg_error(L, arg, "spawn_with", "field 'scope' must be a scope");
+  return handle;
+}
+
+/* [-0, +1, m] The table at 'arg', the function after it and its arguments. Reading the table may run metamethods: what they
+** could end is looked at only afterwards. The name takes the table's place. The scope that it names goes below all else,
+** to 1, and is returned. */
+static const struct art_scope_handle *check_options(lua_State *L, int arg, struct art_spawn *how) {
+  static const char *const names[] = {"name", "scope", "daemon", "supervise", NULL};
+  art_check_option_names(L, arg, "spawn_with", names);
+  art_check_callable(L, arg + 1, "spawn_with");
+  art_check_task_args(L, arg + 1, "spawn_with");
+  how->flags =
+      flag_option(L, arg, "daemon", ART_DAEMON) | flag_option(L, arg, "supervise", ART_SUPERVISED);
+  int type = lua_getfield(L, arg, "name");
+  if (type != LUA_TNIL && type != LUA_TSTRING)
+    art_arg_error(L, arg, "spawn_with", "field 'name' must be a string");
+  const struct art_scope_handle *scope = scope_option(L, arg);
+  lua_insert(L, 1);
+  lua_replace(L, arg + 1);
+  how->name = type == LUA_TSTRING ? arg + 1 : 0;
+  return scope;
+}
+
+/* Options at 'arg'; into that scope if they name none, NULL: the innermost. */
+static int spawn_with_options(lua_State *L, struct art_lua_task *t, int arg,
+                              const struct art_scope_handle *into) {
+  struct art_spawn how = {.rt = t->rt, .parent = t};
+  const struct art_scope_handle *named = check_options(L, arg, &how);
+  if (named != NULL) into = named;
+  how.scope = into == NULL ? scope_for_spawn(L, t) : open_scope(L, into, t->rt, "spawn_with");
+  return spawn_from(L, &how, arg + 2, "spawn_with");
 }
 
 static int spawn_with(lua_State *L) {
-  struct art_lua_task *t = art_current(L, "spawn_with");
-  struct art_spawn how = {.rt = t->rt, .parent = t};
-  return spawn_with_from(L, t, &how, 1, "spawn_with");
+  return spawn_with_options(L, art_current(L, "spawn_with"), 1, NULL);
 }
 
 static int scope_spawn_flags(lua_State *L, const char *name, unsigned flags) {
   struct art_lua_task *t = art_current(L, name);
-  struct art_scope *s = check_scope(L, 1, name, t);
+  const struct art_scope_handle *into = check_scope(L, 1, name);
   art_check_callable(L, 2, name);
-  struct art_spawn how = {t->rt, s, flags, .parent = t};
-  return spawn_from(L, &how, 2);
+  struct art_spawn how = {t->rt, open_scope(L, into, t->rt, name), flags, .parent = t};
+  return spawn_from(L, &how, 2, name);
 }
 
 static int scope_spawn(lua_State *L) {
@@ -182,41 +197,40 @@ static int scope_try_spawn(lua_State *L) {
 
 static int scope_spawn_with(lua_State *L) {
   struct art_lua_task *t = art_current(L, "spawn_with");
-  struct art_spawn how = {t->rt, check_scope(L, 1, "spawn_with", t), .parent = t};
-  return spawn_with_from(L, t, &how, 2, "spawn_with");
+  return spawn_with_options(L, t, 2, check_scope(L, 1, "spawn_with"));
 }
 
 /* --- from the host ------------------------------------------------------------------------------------------ */
 
-static struct art_lua_runtime *open_runtime(lua_State *L, const char *name) {
-  struct art_lua_runtime *rt = art_to_runtime(L, 1, name);
+static struct art_lua_runtime *open_runtime(lua_State *L, int arg, const char *name) {
+  struct art_lua_runtime *rt = art_to_runtime(L, arg, name);
   if (rt->core == NULL) luaL_error(L, "'%s' on a closed runtime", name);
   if (!art_runtime_is_ours(rt->core)) luaL_error(L, "'%s' on a forked runtime", name);
   return rt;
 }
 
-static int runtime_spawn(lua_State *L) {
-  struct art_lua_runtime *rt = open_runtime(L, "spawn");
-  art_check_callable(L, 2, "spawn");
-  struct art_spawn how = {.rt = rt, .scope = rt->root};
+/* [-0, +2, m] The function at 'fn' and all above it; the runtime's handle is at 'handle'. */
+static int spawn_from_host(lua_State *L, const struct art_spawn *how, int handle, int fn) {
   int top = lua_gettop(L);
-  check_room(L, top - 2);
-  lua_getiuservalue(L, 1, ART_RUNTIME_ANCHORS);
-  art_spawn_task(L, &how, 2, top - 2, top + 1);
+  lua_getiuservalue(L, handle, ART_RUNTIME_ANCHORS);
+  art_spawn_task(L, how, fn, top - fn, top + 1);
   return 1;
 }
 
-static int runtime_spawn_with(lua_State *L) {
-  struct art_lua_runtime *rt = open_runtime(L, "spawn_with");
+static int runtime_spawn(lua_State *L) {
+  struct art_lua_runtime *rt = open_runtime(L, 1, "spawn");
+  art_check_callable(L, 2, "spawn");
+  art_check_task_args(L, 2, "spawn");
   struct art_spawn how = {.rt = rt, .scope = rt->root};
-  options(L, 2, "spawn_with", NULL, &how);
-  art_check_callable(L, 3, "spawn_with");
-  if (how.scope->rt != rt) return luaL_error(L, "'spawn_with' into a scope of another runtime");
-  int top = lua_gettop(L);
-  check_room(L, top - 3);
-  lua_getiuservalue(L, 1, ART_RUNTIME_ANCHORS);
-  art_spawn_task(L, &how, 3, top - 3, top + 1);
-  return 1;
+  return spawn_from_host(L, &how, 1, 2);
+}
+
+static int runtime_spawn_with(lua_State *L) {
+  struct art_spawn how = {.rt = open_runtime(L, 1, "spawn_with")};
+  const struct art_scope_handle *named = check_options(L, 2, &how);
+  open_runtime(L, 2, "spawn_with");
+  how.scope = named == NULL ? how.rt->root : open_scope(L, named, how.rt, "spawn_with");
+  return spawn_from_host(L, &how, 2, 4);
 }
 
 const luaL_Reg art_spawn_functions[] = {{"spawn", spawn},

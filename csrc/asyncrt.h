@@ -40,9 +40,9 @@ struct art_allocator {
 };
 
 enum art_clock_kind {
-  ART_CLOCK_REAL,    /* the monotonic clock */
-  ART_CLOCK_VIRTUAL, /* jumps to the next deadline when nothing is ready */
-  ART_CLOCK_MANUAL   /* moves only in art_runtime_advance */
+  ART_CLOCK_REAL, /* the monotonic clock */
+  ART_CLOCK_VIRTUAL, /* jumps to the next deadline when nothing is ready and no job or connect is under way */
+  ART_CLOCK_MANUAL /* moves only in art_runtime_advance */
 };
 
 struct art_config {
@@ -143,7 +143,8 @@ ART_API struct art_io *art_io_new(struct art_runtime *rt, int fd);
 ART_API void art_io_free(struct art_io *io);
 
 /* Inside a poll: ART_READY with the outcome in *result: what recv, send, accept4 and connect return, or
-** -errno. After ART_PENDING poll again with the same arguments. */
+** -errno. After ART_PENDING poll again with the same arguments; what they point to stays valid until ART_READY or
+** art_io_free. */
 ART_API enum art_poll art_recv(struct art_poll_cx *cx, struct art_io *io, void *buf, size_t n,
                                ssize_t *result);
 ART_API enum art_poll art_send(struct art_poll_cx *cx, struct art_io *io, const void *buf, size_t n,

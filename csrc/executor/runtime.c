@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "executor/spawn.h"
+#include "executor/turn.h"
 
 #define POOL_THREADS 4
 #define POOL_IDLE_NS (10 * 1000000000ull)
@@ -78,6 +79,7 @@ int art_runtime_enter(struct art_runtime *rt) {
 
 void art_runtime_leave(struct art_runtime *rt) {
   rt->entered = false;
+  art_runtime_expose(rt);
 }
 
 unsigned art_runtime_ready(const struct art_runtime *rt) {

@@ -25,6 +25,7 @@ struct art_runtime {
   struct art_executor executor;
   struct art_list owned;  /* tasks made by art_spawn that have not ended */
   int timer_fd;           /* made by art_runtime_fd; -1 before */
+  uint64_t alarm_ns;      /* for when it is set */
   struct art_birth birth; /* a child of fork must leave the runtime alone */
   bool entered;           /* a turn is under way */
 };

@@ -9,7 +9,7 @@
 
 uint64_t art_runtime_next_ns(const struct art_runtime *rt) {
   struct art_runtime *r = (struct art_runtime *)(uintptr_t)rt; /* fills the wheels' caches */
-  if (art_runtime_ready(rt) > 0) return 0;
+  if (art_runtime_ready(rt) > 0 || !art_inbox_empty(rt->inbox)) return 0;
   uint64_t next = ART_NEVER;
   if (rt->wheel.count > 0) {
     uint64_t at = art_wheel_next(&r->wheel), now = art_runtime_now_ns(rt);
@@ -23,18 +23,31 @@ uint64_t art_runtime_next_ns(const struct art_runtime *rt) {
   return next;
 }
 
-/* The descriptor must be readable from the moment on at which a tick would find something. */
-static void expose(struct art_runtime *rt) {
-  if (rt->timer_fd < 0) return;
-  uint64_t next_ns = art_runtime_next_ns(rt);
+/* The time of art_runtime_outer_now_ns counts from here. */
+static uint64_t outer_origin_ns(const struct art_runtime *rt) {
+  return rt->clock.kind == ART_CLOCK_MANUAL ? rt->outer_origin_ns : rt->clock.origin_ns;
+}
+
+/* Most ticks leave the next deadline where it was. */
+static void set_alarm(struct art_runtime *rt, uint64_t alarm_ns) {
   struct itimerspec when = {.it_interval = {0, 0}};
-  if (next_ns != ART_NEVER && next_ns > 0 && rt->clock.kind == ART_CLOCK_REAL) {
-    when.it_value.tv_sec = (time_t)(next_ns / 1000000000u);
-    when.it_value.tv_nsec = (long)(next_ns % 1000000000u);
+  if (alarm_ns == rt->alarm_ns) return;
+  if (alarm_ns < ART_NEVER - outer_origin_ns(rt)) {
+    uint64_t at_ns = outer_origin_ns(rt) + alarm_ns;
+    when.it_value.tv_sec = (time_t)(at_ns / 1000000000u);
+    when.it_value.tv_nsec = (long)(at_ns % 1000000000u);
   }
-  timerfd_settime(rt->timer_fd, 0, &when, NULL);
+  timerfd_settime(rt->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+  rt->alarm_ns = alarm_ns;
+}
+
+/* It is readable from the moment on at which a tick would find something. */
+void art_runtime_expose(struct art_runtime *rt) {
+  if (rt->timer_fd < 0) return;
+  set_alarm(rt, art_runtime_alarm_ns(rt));
   rt->executor.exposed = true;
-  if (next_ns == 0 || !art_inbox_sleep(rt->inbox)) art_inbox_notify(rt->inbox);
+  bool due = art_runtime_next_ns(rt) == 0 || art_runtime_may_jump(rt);
+  if (!art_inbox_sleep(rt->inbox) || due) art_inbox_notify(rt->inbox);
 }
 
 int art_runtime_fd(struct art_runtime *rt) {
@@ -48,7 +61,8 @@ int art_runtime_fd(struct art_runtime *rt) {
     return err;
   }
   rt->timer_fd = fd;
-  if (!rt->entered) expose(rt);
+  rt->alarm_ns = ART_NEVER;
+  if (!rt->entered) art_runtime_expose(rt);
   return rt->reactor.fd;
 }
 
@@ -82,7 +96,6 @@ int art_runtime_tick(struct art_runtime *rt, uint64_t budget_ns) {
   run_ready(rt, until_ns);
   rt->executor.ticking = false;
   art_runtime_leave(rt);
-  expose(rt);
   return (int)art_runtime_ready(rt);
 }
 
@@ -113,6 +126,5 @@ int art_runtime_advance(struct art_runtime *rt, uint64_t dt_ns, uint64_t budget_
   advance_to(rt, dt_ns >= ART_NEVER - now ? ART_NEVER - 1 : now + dt_ns, until(budget_ns));
   rt->executor.ticking = false;
   art_runtime_leave(rt);
-  expose(rt);
   return (int)art_runtime_ready(rt);
 }

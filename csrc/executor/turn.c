@@ -40,19 +40,28 @@ void art_runtime_poll_drivers(struct art_runtime *rt) {
   art_runtime_advance_timers(rt);
 }
 
-/* How long the kernel may keep us: until the next deadline of a clock that goes on by itself. */
+uint64_t art_runtime_alarm_ns(struct art_runtime *rt) {
+  if (rt->clock.kind == ART_CLOCK_VIRTUAL) return ART_NEVER;
+  return art_wheel_next(art_runtime_outer_wheel(rt));
+}
+
+/* How long the kernel may keep us. */
 static uint64_t sleep_ns(struct art_runtime *rt) {
-  struct art_wheel *w = art_runtime_outer_wheel(rt);
-  if (rt->clock.kind == ART_CLOCK_VIRTUAL || w->count == 0) return ART_NEVER;
-  uint64_t next = art_wheel_next(w), now = art_runtime_outer_now_ns(rt);
+  uint64_t next = art_runtime_alarm_ns(rt);
+  if (next == ART_NEVER) return ART_NEVER;
+  uint64_t now = art_runtime_outer_now_ns(rt);
   return next > now ? next - now : 0;
 }
 
-/* Work that finishes by itself holds a virtual clock. Waits on peers do not; they get two looks, the second for
-** what the first set going inside the kernel. */
-bool art_runtime_jump(struct art_runtime *rt) {
+/* Work that finishes by itself holds a virtual clock. Waits on peers do not, nor does who holds a waker or a handle;
+** they get two looks, the second for what the first set going inside the kernel. */
+bool art_runtime_may_jump(const struct art_runtime *rt) {
   if (rt->clock.kind != ART_CLOCK_VIRTUAL || rt->wheel.count == 0) return false;
-  if (rt->reactor.holding > 0 || has_jobs(rt) || has_foreign_wakers(rt)) return false;
+  return rt->reactor.holding == 0 && !has_jobs(rt);
+}
+
+bool art_runtime_jump(struct art_runtime *rt) {
+  if (!art_runtime_may_jump(rt)) return false;
   for (int look = 0; look < 2; look++) {
     art_runtime_poll_drivers(rt);
     if (art_executor_ready(&rt->executor)) return true;

@@ -16,7 +16,16 @@ void art_runtime_poll_drivers(struct art_runtime *rt);
 /* Makes ready who is due. */
 void art_runtime_advance_timers(struct art_runtime *rt);
 
-/* Virtual clock with nothing ready: to the next deadline. False: there is none, or something holds the clock. */
+/* Virtual clock: is there a deadline to jump to, and nothing that holds the clock? */
+bool art_runtime_may_jump(const struct art_runtime *rt);
+
+/* Virtual clock with nothing ready: to the next deadline. False: it may not. */
 bool art_runtime_jump(struct art_runtime *rt);
+
+/* The next deadline that comes by itself, in the time of art_runtime_outer_now_ns; ART_NEVER: none does. */
+uint64_t art_runtime_alarm_ns(struct art_runtime *rt);
+
+/* Leaving: from here on the descriptor says when a tick has something to do. Nothing before art_runtime_fd. */
+void art_runtime_expose(struct art_runtime *rt);
 
 #endif

@@ -128,9 +128,8 @@ static void a_hog_keeps_no_other_thread_waiting(void **state) {
 
 /* Woken by I/O again and again: sends itself a byte each time it has begun to wait for one. */
 static enum art_poll flood(struct actor *self) {
-  char byte;
   ssize_t n;
-  while (art_recv(self->cx, self->io, &byte, 1, &n) == ART_READY) assert_int_equal(n, 1);
+  while (art_recv(self->cx, self->io, &self->byte, 1, &n) == ART_READY) assert_int_equal(n, 1);
   send_to(self);
   return self->wishes-- == 0 ? ART_READY : ART_PENDING;
 }

@@ -46,6 +46,10 @@ void art_runtime_leave(struct art_runtime *rt);
 ** task has forked and this is the child. */
 int art_runtime_turn(struct art_runtime *rt);
 
+/* Entered. What art_runtime_tick and, on a manual clock, art_runtime_advance do. */
+void art_runtime_tick_inside(struct art_runtime *rt, uint64_t budget_ns);
+void art_runtime_advance_inside(struct art_runtime *rt, uint64_t dt_ns, uint64_t budget_ns);
+
 /* Tasks that a turn would poll, with those that wait for the next tick. */
 unsigned art_runtime_ready(const struct art_runtime *rt);
 

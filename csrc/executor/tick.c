@@ -43,7 +43,7 @@ static void set_alarm(struct art_runtime *rt, uint64_t alarm_ns) {
 
 /* It is readable from the moment on at which a tick would find something. */
 void art_runtime_expose(struct art_runtime *rt) {
-  if (rt->timer_fd < 0) return;
+  if (rt->timer_fd < 0 || !art_runtime_is_ours(rt)) return;
   set_alarm(rt, art_runtime_alarm_ns(rt));
   rt->executor.exposed = true;
   bool due = art_runtime_next_ns(rt) == 0 || art_runtime_may_jump(rt);
@@ -75,9 +75,9 @@ static bool is_late(uint64_t until_ns) {
   return until_ns != ART_NEVER && art_monotonic_ns() >= until_ns;
 }
 
-/* Runs until nothing is ready or the time is up. */
+/* Runs until nothing is ready or the time is up. In a child of fork we would take the parent's events. */
 static void run_ready(struct art_runtime *rt, uint64_t until_ns) {
-  for (;;) {
+  while (art_runtime_is_ours(rt)) {
     art_runtime_poll_drivers(rt);
     if (!art_executor_ready(&rt->executor)) return;
     art_executor_run(&rt->executor, ART_TURN_POLLS, until_ns);
@@ -85,9 +85,7 @@ static void run_ready(struct art_runtime *rt, uint64_t until_ns) {
   }
 }
 
-int art_runtime_tick(struct art_runtime *rt, uint64_t budget_ns) {
-  int err = art_runtime_enter(rt);
-  if (err < 0) return err;
+void art_runtime_tick_inside(struct art_runtime *rt, uint64_t budget_ns) {
   uint64_t until_ns = until(budget_ns);
   rt->executor.ticking = true;
   art_executor_undefer(&rt->executor);
@@ -95,8 +93,6 @@ int art_runtime_tick(struct art_runtime *rt, uint64_t budget_ns) {
   if (!art_executor_ready(&rt->executor)) art_runtime_jump(rt);
   run_ready(rt, until_ns);
   rt->executor.ticking = false;
-  art_runtime_leave(rt);
-  return (int)art_runtime_ready(rt);
 }
 
 /* One stop of the manual clock: who yielded at the last one goes on, once. */
@@ -117,14 +113,30 @@ static void advance_to(struct art_runtime *rt, uint64_t end_ns, uint64_t until_n
   art_runtime_advance_timers(rt);
 }
 
-int art_runtime_advance(struct art_runtime *rt, uint64_t dt_ns, uint64_t budget_ns) {
-  if (rt->clock.kind != ART_CLOCK_MANUAL) return -EINVAL;
-  int err = art_runtime_enter(rt);
-  if (err < 0) return err;
+void art_runtime_advance_inside(struct art_runtime *rt, uint64_t dt_ns, uint64_t budget_ns) {
   uint64_t now = art_runtime_now_ns(rt);
   rt->executor.ticking = true;
   advance_to(rt, dt_ns >= ART_NEVER - now ? ART_NEVER - 1 : now + dt_ns, until(budget_ns));
   rt->executor.ticking = false;
+}
+
+/* A task may have forked: then this is the child's answer. */
+static int leave_with_ready(struct art_runtime *rt) {
   art_runtime_leave(rt);
-  return (int)art_runtime_ready(rt);
+  return art_runtime_is_ours(rt) ? (int)art_runtime_ready(rt) : -ECHILD;
+}
+
+int art_runtime_tick(struct art_runtime *rt, uint64_t budget_ns) {
+  int err = art_runtime_enter(rt);
+  if (err < 0) return err;
+  art_runtime_tick_inside(rt, budget_ns);
+  return leave_with_ready(rt);
+}
+
+int art_runtime_advance(struct art_runtime *rt, uint64_t dt_ns, uint64_t budget_ns) {
+  if (rt->clock.kind != ART_CLOCK_MANUAL) return -EINVAL;
+  int err = art_runtime_enter(rt);
+  if (err < 0) return err;
+  art_runtime_advance_inside(rt, dt_ns, budget_ns);
+  return leave_with_ready(rt);
 }

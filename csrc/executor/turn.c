@@ -112,5 +112,6 @@ int art_runtime_run(struct art_runtime *rt) {
   }
   art_runtime_leave(rt);
   if (turn < 0) return turn;
+  if (!art_runtime_is_ours(rt)) return -ECHILD; /* a task has forked in the last turn */
   return rt->executor.live > 0 ? -EDEADLK : 0;
 }

@@ -26,13 +26,11 @@ static int push_due(lua_State *L, struct art_lua_runtime *rt) {
   return 2;
 }
 
-/* The core drives itself here, so its own bar against nested loops takes the place of the one that we hold. */
 static int tick(lua_State *L) {
   struct art_lua_runtime *rt = art_to_runtime(L, 1, "tick");
   uint64_t budget_ns = budget(L, 2, "tick");
   art_loop_enter(L, rt, 1, "tick");
-  art_runtime_leave(rt->core);
-  art_runtime_tick(rt->core, budget_ns);
+  art_runtime_tick_inside(rt->core, budget_ns);
   art_loop_report(rt);
   art_loop_leave(L, rt);
   return push_due(L, rt);
@@ -45,8 +43,7 @@ static int advance(lua_State *L) {
   if (rt->core->clock.kind != ART_CLOCK_MANUAL)
     return luaL_error(L, "'advance' on a runtime whose clock is not manual");
   art_loop_enter(L, rt, 1, "advance");
-  art_runtime_leave(rt->core);
-  art_runtime_advance(rt->core, dt_ns, budget_ns);
+  art_runtime_advance_inside(rt->core, dt_ns, budget_ns);
   art_loop_report(rt);
   art_loop_leave(L, rt);
   return push_due(L, rt);

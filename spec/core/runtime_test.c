@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "executor/runtime.h"
+#include "executor/spawn.h"
 #include "executor/turn.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -249,7 +250,7 @@ static void a_run_waits_for_whoever_holds_a_waker_or_a_handle(void **state) {
   (void)state;
   for (int round = 0; round < 100; round++) {
     struct actor *w = cast(0, finish_when_woken), *h = cast(0, stay);
-    struct art_waker *waker = art_waker_clone(art_task_remote(spawn(w)));
+    struct art_waker *waker = art_waker_clone(art_task_waker(spawn(w)));
     art_task_unref(w->task);
     spawn(h);
     pthread_t a = start_thread(wake_and_drop, waker), b = start_thread(cancel_and_unref, h->task);
@@ -375,7 +376,7 @@ static void *run_member(void *arg) {
   struct member *m = arg;
   m->runtime = new_runtime((struct art_config){.clock = ART_CLOCK_REAL});
   struct art_task *task = art_spawn(m->runtime, pass_token, m, NULL);
-  m->waker = art_waker_clone(art_task_remote(task));
+  m->waker = art_waker_clone(art_task_waker(task));
   art_task_unref(task);
   pthread_barrier_wait(&all_ready);
   int result = art_runtime_run(m->runtime);

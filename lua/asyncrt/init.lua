@@ -1,6 +1,7 @@
 --- asyncrt: an asynchronous runtime for Lua. A Lua coroutine is a future: the run loop resumes it, it leaves its
 -- waker with what it waits for and yields, the waker puts it back on the run queue.
 -- @module asyncrt
+require "asyncrt.version"
 local core = require "asyncrt.core"
 local errors = require "asyncrt.errors"
 require "asyncrt.report"

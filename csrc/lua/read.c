@@ -8,7 +8,7 @@
 #include "lua/park.h"
 #include "lua/stream.h"
 
-#define LEAST_CHUNK ((size_t)4096)
+#define LEAST_CHUNK ((size_t)1024)
 #define MOST_CHUNK ((size_t)256 * 1024)
 
 enum { SELF = 1, SEPARATOR }; /* on the stack of a read */

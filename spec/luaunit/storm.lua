@@ -5,8 +5,8 @@ local helper = require "spec.helper"
 local storm = require "spec.luaunit.support.storm"
 
 local slow = os.getenv "FLAVOUR" == "asan"
-local STORMS = slow and 60 or 800
-local CLOSED = slow and 30 or 300
+local STORMS = slow and 60 or 500
+local CLOSED = slow and 30 or 250
 local SHOWN = 5 -- problems, in full
 
 local begin, finish

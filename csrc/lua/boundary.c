@@ -98,7 +98,7 @@ static struct art_scope *open_scope(lua_State *L, struct art_lua_task *t, enum a
 }
 
 static int shield(lua_State *L) {
-  struct art_lua_task *t = art_current(L, "shield");
+  struct art_lua_task *t = art_current_in_lua(L, "shield");
   art_check_callable(L, 1, "shield");
   art_check_stack(L, 4, NULL);
   return art_run_in(L, open_scope(L, t, ART_SCOPE_SHIELD));

@@ -73,7 +73,7 @@ static void release(lua_State *L, struct art_lua_task *t) {
 /* Protected: winner and value in. */
 static int add_suppressed(lua_State *L) {
   lua_getfield(L, 1, "suppressed");
-  if (lua_isnil(L, -1)) {
+  if (!lua_istable(L, -1)) {
     lua_createtable(L, 1, 0);
     lua_pushvalue(L, -1);
     lua_setfield(L, 1, "suppressed");

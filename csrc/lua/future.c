@@ -41,11 +41,11 @@ static int future(lua_State *L) {
 static int resolve(lua_State *L) {
   struct future *f = check(L, "resolve");
   int n = lua_gettop(L) - 1;
-  if (f->state != OPEN) {
+  lua_createtable(L, n, 0);
+  if (f->state != OPEN) { /* asked after the last moment at which a finaliser may set it */
     lua_pushboolean(L, 0);
     return 1;
   }
-  lua_createtable(L, n, 0);
   lua_insert(L, 2);
   for (int i = n; i >= 1; i--) lua_rawseti(L, 2, i);
   lua_setiuservalue(L, SELF, VALUES);

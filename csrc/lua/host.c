@@ -42,6 +42,8 @@ static int advance(lua_State *L) {
   uint64_t budget_ns = budget(L, 3, "advance");
   if (rt->core->clock.kind != ART_CLOCK_MANUAL)
     return luaL_error(L, "'advance' on a runtime whose clock is not manual");
+  if (art_deadline(art_runtime_now_ns(rt->core), dt_ns) == ART_NEVER)
+    return art_arg_error(L, 2, "advance", "the clock cannot go beyond 2^62 nanoseconds");
   art_loop_enter(L, rt, 1, "advance");
   art_runtime_advance_inside(rt->core, dt_ns, budget_ns);
   art_loop_report(rt);

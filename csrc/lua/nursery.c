@@ -84,7 +84,7 @@ static int scope_block(lua_State *L) {
 }
 
 static int scope(lua_State *L) {
-  bool block = lua_isnoneornil(L, 1) || (lua_istable(L, 1) && lua_isnone(L, 2));
+  bool block = lua_isnone(L, 2) && (lua_isnoneornil(L, 1) || lua_istable(L, 1));
   if (block && luaL_getmetafield(L, 1, "__call") != LUA_TNIL) {
     lua_pop(L, 1);
     block = false;
@@ -120,7 +120,7 @@ static int close_block(lua_State *L, const char *name) {
   struct art_scope_handle *handle = art_check_handle(L, CLOSED, name, ART_SCOPE_NAME);
   struct art_scope *nursery = handle->scope;
   if (nursery == NULL) return 0; /* closing twice is fine */
-  struct art_lua_task *t = art_current(L, name);
+  struct art_lua_task *t = art_current_in_lua(L, name);
   if (nursery->kind != ART_SCOPE_NURSERY || nursery->owner != t)
     return luaL_error(L, "'%s' on a scope that is not this task's block", name);
   art_check_stack(L, 4, NULL);

@@ -14,11 +14,15 @@ struct art_lua_task *art_current_fails(lua_State *L, const char *function) {
   return NULL;
 }
 
-struct art_lua_task *art_checkpoint_fails(lua_State *L, const char *function) {
+struct art_lua_task *art_current_in_lua(lua_State *L, const char *function) {
   struct art_lua_task *t = art_current(L, function);
   if (!lua_isyieldable(L))
     luaL_error(L, "'%s' cannot suspend here: a C function or a finaliser is in the way", function);
-  art_raise_cancelled(L, t);
+  return t;
+}
+
+struct art_lua_task *art_checkpoint_fails(lua_State *L, const char *function) {
+  art_raise_cancelled(L, art_current_in_lua(L, function));
   return NULL;
 }
 

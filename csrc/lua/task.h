@@ -88,6 +88,10 @@ static inline const struct art_cancel *art_cancelled_by(const struct art_lua_tas
   return t->cancel.cause != ART_NOT_CANCELLED && s->owner != t ? &t->cancel : NULL;
 }
 
+/* As art_current, for a function that may suspend but is no checkpoint: raises also where Lua cannot yield, rather than in
+** the middle of things. */
+struct art_lua_task *art_current_in_lua(lua_State *L, const char *function);
+
 /* Raises what is wrong: see art_checkpoint. */
 struct art_lua_task *art_checkpoint_fails(lua_State *L, const char *function);
 

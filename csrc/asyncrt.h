@@ -129,6 +129,9 @@ ART_API void art_waker_drop(struct art_waker *waker);
 
 /* --- what a poll function can wait for ----------------------------------------------------------------- */
 
+/* Each wakes the task that polled it last. A task must not end while one waits for it: free it in the drop function at
+** the latest, and before the runtime is closed. */
+
 /* A timer. Free it outside of a wait or inside one, with art_sleep_free. NULL: no memory. */
 ART_API struct art_sleep *art_sleep_new(struct art_runtime *rt);
 ART_API void art_sleep_free(struct art_sleep *sleep);

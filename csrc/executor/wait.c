@@ -63,16 +63,26 @@ void art_io_free(struct art_io *io) {
   art_free(&io->rt->allocator, io, sizeof *io);
 }
 
-/* Submits on the first poll; answers when the operation has completed. Spurious polls change nothing. */
-static enum art_poll io_poll(struct art_poll_cx *cx, struct art_io *io, enum art_op_kind kind,
-                             void *buf, size_t n, ssize_t *result) {
-  enum art_direction d = art_op_direction(kind);
+static void submit(struct art_poll_cx *cx, struct art_io *io, struct art_op *op) {
+  op->waker = &cx->task->waker;
+  int r = art_reactor_submit(&io->rt->reactor, &io->source, op);
+  io->submitted[art_op_direction(op->kind)] = r == 0;
+  if (r < 0) op->result = r;
+}
+
+/* Submits on the first poll; answers when the operation has completed. Spurious polls change nothing. Who always finds
+** something to do is made to yield now and then. */
+static enum art_poll poll_op(struct art_poll_cx *cx, struct art_io *io, struct art_op wanted,
+                             ssize_t *result) {
+  enum art_direction d = art_op_direction(wanted.kind);
   struct art_op *op = &io->op[d];
   if (!io->submitted[d]) {
-    *op = (struct art_op){.kind = kind, .buf = buf, .len = n, .waker = &cx->task->waker};
-    int r = art_reactor_submit(&io->rt->reactor, &io->source, op);
-    io->submitted[d] = r == 0;
-    if (r < 0) op->result = r;
+    if (!art_executor_spend(cx->task->executor)) {
+      art_task_wake(cx->task);
+      return ART_PENDING;
+    }
+    *op = wanted;
+    submit(cx, io, op);
   }
   if (op->pending) {
     op->waker = &cx->task->waker; /* another task may have begun to poll it */
@@ -85,19 +95,21 @@ static enum art_poll io_poll(struct art_poll_cx *cx, struct art_io *io, enum art
 
 enum art_poll art_recv(struct art_poll_cx *cx, struct art_io *io, void *buf, size_t n,
                        ssize_t *result) {
-  return io_poll(cx, io, ART_OP_RECV, buf, n, result);
+  return poll_op(cx, io, (struct art_op){.kind = ART_OP_RECV, .buf = buf, .len = n}, result);
 }
 
 enum art_poll art_send(struct art_poll_cx *cx, struct art_io *io, const void *buf, size_t n,
                        ssize_t *result) {
-  return io_poll(cx, io, ART_OP_SEND, (void *)(uintptr_t)buf, n, result);
+  void *bytes = (void *)(uintptr_t)buf;
+  return poll_op(cx, io, (struct art_op){.kind = ART_OP_SEND, .buf = bytes, .len = n}, result);
 }
 
 enum art_poll art_accept(struct art_poll_cx *cx, struct art_io *io, ssize_t *result) {
-  return io_poll(cx, io, ART_OP_ACCEPT, NULL, 0, result);
+  return poll_op(cx, io, (struct art_op){.kind = ART_OP_ACCEPT}, result);
 }
 
 enum art_poll art_connect(struct art_poll_cx *cx, struct art_io *io, const struct sockaddr *address,
                           socklen_t n, ssize_t *result) {
-  return io_poll(cx, io, ART_OP_CONNECT, (void *)(uintptr_t)address, n, result);
+  void *to = (void *)(uintptr_t)address;
+  return poll_op(cx, io, (struct art_op){.kind = ART_OP_CONNECT, .buf = to, .len = n}, result);
 }

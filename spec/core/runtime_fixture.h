@@ -176,8 +176,8 @@ static inline void drop_actor(void *state) {
   a->sleep = NULL;
   if (a->io != NULL) {
     art_io_free(a->io);
-    close(a->fd);
-    close(a->peer);
+    if (a->fd >= 0) close(a->fd);
+    if (a->peer >= 0) close(a->peer);
   }
   a->io = NULL;
   if (a->on_drop != NULL) a->on_drop(a);

@@ -28,14 +28,12 @@ static void give_listener(struct actor *a) {
   assert_int_equal(getsockname(a->fd, (struct sockaddr *)&at, &n), 0);
   assert_int_equal(listen(a->fd, 128), 0);
   listener_at = at;
-  a->peer = -1;
   a->io = art_io_new(rt, a->fd);
   assert_non_null(a->io);
 }
 
 static void give_tcp(struct actor *a) {
   a->fd = open_tcp();
-  a->peer = -1;
   a->io = art_io_new(rt, a->fd);
   assert_non_null(a->io);
 }
@@ -213,7 +211,7 @@ static void a_peer_that_is_gone_is_an_answer_and_no_signal(void **state) {
   (void)state;
   give_socket(s);
   close(s->peer);
-  s->peer = -1;
+  s->peer = 0;
   start(s);
   run();
   assert_int_equal(answer, -EPIPE);
@@ -231,7 +229,7 @@ static void a_descriptor_that_is_none_is_an_answer(void **state) {
   start(r);
   run();
   assert_int_equal(answer, -EBADF);
-  r->fd = -1;
+  r->fd = 0;
 }
 
 static void a_send_waits_for_room(void **state) {

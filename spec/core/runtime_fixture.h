@@ -125,9 +125,9 @@ struct actor {
   struct art_poll_cx *cx;  /* inside a poll */
   struct art_waker *waker; /* a clone, its own until its state is dropped */
   struct art_sleep *sleep; /* same */
-  struct art_io *io;       /* same, with its descriptor */
+  struct art_io *io;       /* same */
   char byte;               /* where it receives: the driver may write here between two polls */
-  int fd, peer;            /* peer: the other end, the actor's too if it has an io */
+  int fd, peer;            /* both ends of a connection, same; 0: none */
   uint64_t deadline_ns;
   struct actor *other;           /* whom it acts on */
   struct art_task *task;         /* of the last spawn; a handle only if the test kept it */
@@ -174,21 +174,24 @@ static inline void drop_actor(void *state) {
   a->waker = NULL;
   if (a->sleep != NULL) art_sleep_free(a->sleep);
   a->sleep = NULL;
-  if (a->io != NULL) {
-    art_io_free(a->io);
-    if (a->fd >= 0) close(a->fd);
-    if (a->peer >= 0) close(a->peer);
-  }
+  if (a->io != NULL) art_io_free(a->io);
   a->io = NULL;
+  if (a->fd > 0) close(a->fd);
+  if (a->peer > 0) close(a->peer);
+  a->fd = a->peer = 0;
   if (a->on_drop != NULL) a->on_drop(a);
 }
 
-/* Gives it one end of a pair of sockets. */
-static inline void give_socket(struct actor *a) {
+static inline void give_pair(struct actor *a) {
   int fds[2];
   assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
   a->fd = fds[0];
   a->peer = fds[1];
+}
+
+/* A pair of which it can wait for one end. */
+static inline void give_socket(struct actor *a) {
+  give_pair(a);
   a->io = art_io_new(rt, a->fd);
   assert_non_null(a->io);
 }

@@ -75,12 +75,14 @@ function async.copy(from, to) end
 ---@return string? code "eof" at the end
 function Stream:read(format) end
 
+---All n bytes; at the end of the stream what is left stays to be read.
 ---@param n integer
 ---@return string? data
 ---@return string? message
 ---@return string? code
 function Stream:read_exactly(n) end
 
+---The bytes before the separator, which is taken too; "full" if it does not come after at most max bytes.
 ---@param separator string
 ---@param max? integer bytes
 ---@return string? data
@@ -92,9 +94,9 @@ function Stream:read_until(separator, max) end
 ---@return fun(): string?
 function Stream:lines(format) end
 
----Suspends until the kernel has all of it.
+---Suspends until the kernel has all of it. Cut short after its first byte it breaks the sending side: later ones fail.
 ---@param ... string|number
----@return boolean? ok
+---@return asyncrt.stream? stream itself, as of io's files
 ---@return string? message
 ---@return string? code
 ---@return integer? sent
@@ -107,6 +109,7 @@ function Stream:write(...) end
 ---@return string? code
 function Stream:shutdown(side) end
 
+---In real time except on a virtual clock; what a write waits for its turn does not count.
 ---@param seconds? number for each call that suspends; nil: no limit
 function Stream:settimeout(seconds) end
 

@@ -63,7 +63,7 @@ static int epoll_watch(struct art_reactor *r, int fd) {
 }
 
 /* TCP reads all it has. Others may stop early: a datagram at its end, a local stream at passed
-** descriptors. */
+** descriptors. The family does not tell: the system may have made MPTCP of what was to be TCP. */
 static bool is_tcp(int fd) {
   int protocol = 0;
   socklen_t len = sizeof protocol;

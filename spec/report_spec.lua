@@ -36,6 +36,28 @@ describe("the failure of a tried task", function()
     assert.equal("lost", select(2, async.run(reports[1].task.join, reports[1].task)))
   end)
 
+  it("is reported when its handle is collected just before the runtime is closed", function()
+    collect()
+    collectgarbage("stop")
+    local mode = collectgarbage("incremental", 200, 100, 4) -- finalisers run ten a step
+    local _ <close> = defer(function()
+      collectgarbage("incremental", 200, 100, 13)
+      collectgarbage(mode)
+      collectgarbage("restart")
+    end)
+    local errors = errors_of(function()
+      for i = 1, 40 do async.try_spawn(fail, i) end
+      async.sleep(1)
+      local begun -- what was made last is finalised first, the others in later steps
+      setmetatable({}, { __gc = function() begun = true end })
+      while not begun do collectgarbage("step", 0) end
+    end)
+    table.sort(errors)
+    local all = {}
+    for i = 1, 40 do all[i] = i end
+    assert.same(all, errors)
+  end)
+
   it("is reported when its scope ends, though its handle is held", function()
     local task, at
     local rt <close> = async.runtime { clock = "virtual", on_error = function(err)

@@ -132,6 +132,17 @@ int art_loop_turn(struct art_lua_runtime *rt) {
   return turn;
 }
 
+static int collect(lua_State *L) {
+  lua_gc(L, LUA_GCCOLLECT);
+  return 0;
+}
+
+void art_loop_collect(struct art_lua_runtime *rt) {
+  lua_State *L = rt->host;
+  lua_pushcfunction(L, collect);
+  if (lua_pcall(L, 0, 0, 0) != LUA_OK) lua_pop(L, 1);
+}
+
 /* --- by force ----------------------------------------------------------------------------------------------- */
 
 /* Protected: the error that on_error gets for the task whose handle is at 1. */

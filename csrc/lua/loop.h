@@ -19,6 +19,9 @@ void art_loop_report(struct art_lua_runtime *rt);
 /* One turn and its reports. An enum art_turn or -EINTR. */
 int art_loop_turn(struct art_lua_runtime *rt);
 
+/* A full collection: finalisers that are due run. */
+void art_loop_collect(struct art_lua_runtime *rt);
+
 /* Ends by force every task that belongs to 's' or below it, deepest first; on_error learns of each. */
 void art_loop_kill(struct art_lua_runtime *rt, struct art_scope *s);
 

@@ -67,16 +67,9 @@ static void let_host_interrupt(struct run *r) {
   if (lua_pcall(L, 0, 0, 0) != LUA_OK) stop(r, ART_INTERRUPTED);
 }
 
-static int collect(lua_State *L) {
-  lua_gc(L, LUA_GCCOLLECT);
-  return 0;
-}
-
 /* Finalisers are Lua: they may still wake somebody. */
 static bool finalisers_help(struct run *r) {
-  lua_State *L = r->rt->host;
-  lua_pushcfunction(L, collect);
-  if (lua_pcall(L, 0, 0, 0) != LUA_OK) lua_pop(L, 1);
+  art_loop_collect(r->rt);
   return art_executor_ready(&r->rt->core->executor);
 }
 

@@ -223,6 +223,11 @@ void art_close_runtime(lua_State *L, struct art_lua_runtime *rt, int index, uint
   art_loop_kill(rt, rt->root);
   art_unobserved_tell(L, rt, &rt->root->unobserved, rt->anchors);
   art_loop_report(rt);
+  if (!art_list_empty(
+          &rt->limbo)) { /* handles that are collected, and whose finalisers are still due */
+    art_loop_collect(rt);
+    art_loop_report(rt);
+  }
   art_unobserved_close(L, rt, rt->anchors);
   rt->state->stray += rt->slots - rt->free_count;
   art_loop_leave(L, rt);

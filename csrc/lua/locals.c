@@ -65,7 +65,7 @@ void art_locals_inherit(lua_State *L, const struct art_lua_task *parent, struct 
 }
 
 int art_locals(lua_State *L) {
-  struct art_lua_task *t = art_current(L, "locals");
+  struct art_lua_task *t = art_current_for(L, "locals");
   lua_settop(L, 0);
   art_push_task(L, t);
   push_proxy(L, 1);

@@ -92,7 +92,7 @@ static struct art_scope *scope_for_spawn(lua_State *L, struct art_lua_task *t) {
 }
 
 static int spawn_here(lua_State *L, const char *name, unsigned flags) {
-  struct art_lua_task *t = art_current(L, name);
+  struct art_lua_task *t = art_current_for(L, name);
   art_check_callable(L, 1, name);
   struct art_spawn how = {t->rt, scope_for_spawn(L, t), flags, .parent = t};
   return spawn_from(L, &how, 1, name);
@@ -107,7 +107,7 @@ static int try_spawn(lua_State *L) {
 }
 
 static int detach(lua_State *L) {
-  struct art_lua_task *t = art_current(L, "detach");
+  struct art_lua_task *t = art_current_for(L, "detach");
   art_check_callable(L, 1, "detach");
   struct art_lua_runtime *rt = t->rt;
   struct art_spawn how = {rt, rt->run != NULL ? rt->run : rt->root, .parent = t};
@@ -176,11 +176,11 @@ static int spawn_with_options(lua_State *L, struct art_lua_task *t, int arg,
 }
 
 static int spawn_with(lua_State *L) {
-  return spawn_with_options(L, art_current(L, "spawn_with"), 1, NULL);
+  return spawn_with_options(L, art_current_for(L, "spawn_with"), 1, NULL);
 }
 
 static int scope_spawn_flags(lua_State *L, const char *name, unsigned flags) {
-  struct art_lua_task *t = art_current(L, name);
+  struct art_lua_task *t = art_current_for(L, name);
   const struct art_scope_handle *into = check_scope(L, 1, name);
   art_check_callable(L, 2, name);
   struct art_spawn how = {t->rt, open_scope(L, into, t->rt, name), flags, .parent = t};
@@ -196,7 +196,7 @@ static int scope_try_spawn(lua_State *L) {
 }
 
 static int scope_spawn_with(lua_State *L) {
-  struct art_lua_task *t = art_current(L, "spawn_with");
+  struct art_lua_task *t = art_current_for(L, "spawn_with");
   return spawn_with_options(L, t, 2, check_scope(L, 1, "spawn_with"));
 }
 

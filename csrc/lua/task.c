@@ -1,5 +1,7 @@
 #include "lua/task.h"
 
+#include <string.h>
+
 #include "lua/anchors.h"
 #include "lua/args.h"
 #include "lua/error.h"
@@ -12,6 +14,20 @@ struct art_lua_task *art_current_fails(lua_State *L, const char *function) {
     luaL_error(L, "'%s' called in a coroutine inside a task: it can only suspend the task itself",
                function);
   return NULL;
+}
+
+/* Is a finaliser among those who are running? */
+static bool is_finalising(lua_State *L) {
+  lua_Debug ar;
+  for (int level = 0; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "n", &ar);
+    if (strcmp(ar.namewhat, "metamethod") == 0 && strcmp(ar.name, "__gc") == 0) return true;
+  }
+  return false;
+}
+
+void art_check_finalising(lua_State *L, const char *function) {
+  if (is_finalising(L)) luaL_error(L, "'%s' called in a finaliser", function);
 }
 
 struct art_lua_task *art_current_in_lua(lua_State *L, const char *function) {

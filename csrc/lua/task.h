@@ -88,6 +88,17 @@ static inline const struct art_cancel *art_cancelled_by(const struct art_lua_tas
   return t->cancel.cause != ART_NOT_CANCELLED && s->owner != t ? &t->cancel : NULL;
 }
 
+/* Raises if a finaliser runs: see art_current_for. */
+void art_check_finalising(lua_State *L, const char *function);
+
+/* As art_current, for a function that acts on behalf of the task: raises also in a finaliser, which runs in whatever task
+** happens to be there. */
+static inline struct art_lua_task *art_current_for(lua_State *L, const char *function) {
+  struct art_lua_task *t = art_current(L, function);
+  if (!lua_isyieldable(L)) art_check_finalising(L, function);
+  return t;
+}
+
 /* As art_current, for a function that may suspend but is no checkpoint: raises also where Lua cannot yield, rather than in
 ** the middle of things. */
 struct art_lua_task *art_current_in_lua(lua_State *L, const char *function);

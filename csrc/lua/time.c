@@ -94,12 +94,14 @@ static int clock(lua_State *L) {
 }
 
 static int current(lua_State *L) {
-  art_push_task(L, art_current(L, "current"));
+  art_push_task(L, art_current_for(L, "current"));
   return 1;
 }
 
+/* Outside a task nothing is cancelled. */
 static int cancelling(lua_State *L) {
-  const struct art_cancel *cancel = art_cancelled_by(art_current(L, "cancelling"));
+  const struct art_lua_task *t = art_lua_of(L)->current;
+  const struct art_cancel *cancel = t == NULL ? NULL : art_cancelled_by(t);
   if (cancel == NULL) return lua_pushnil(L), 1;
   art_push_value(L, ART_ANCHORS);
   art_push_reason(L, cancel, lua_gettop(L));

@@ -40,7 +40,7 @@ static int park(lua_State *L) {
 
 /* async.waker(): made once a task. */
 static int waker(lua_State *L) {
-  struct art_lua_task *t = art_current(L, "waker");
+  struct art_lua_task *t = art_current_for(L, "waker");
   lua_settop(L, 0);
   art_push_value(L, ART_WAKERS);
   art_push_task(L, t);

@@ -1,5 +1,5 @@
--- SIGINT under the plain interpreter. Each test starts a script, waits for its "ready", interrupts it once, and reads on
--- to its end. One that does not end within the limit is killed, which fails the test.
+-- SIGINT under the plain interpreter. Each test starts a script, waits for its "ready", interrupts it once, and reads
+-- on to its end. One that does not end within the limit is killed, which fails the test.
 local helper = require "spec.helper"
 helper.watch(setup, teardown)
 

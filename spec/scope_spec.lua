@@ -384,6 +384,23 @@ describe("a block's scope", function()
     end)
   end)
 
+  it("is not closed from inside another scope's function", function()
+    run(function()
+      local s <close> = async.scope()
+      s:spawn(async.sleep, 1)
+      for _, boundary in ipairs { "scope", "shield", "timeout", "try_timeout" } do
+        local function close()
+          assert.equal(here(1) .. ": 'close' on a block's scope from inside another scope's function",
+            error_of(function() s:close() end))
+          assert.equal(here(1) .. ": 'close' on a block's scope from inside another scope's function",
+            error_of(function() local _ <close> = s end))
+        end
+        async[boundary](boundary:find("timeout") and 5 or close, boundary:find("timeout") and close or nil)
+      end
+      assert.equal(0, async.now())
+    end)
+  end)
+
   it("that is never closed is closed and reported at the task's end", function()
     local child
     local reports, ok, value = try_run(function()

@@ -77,6 +77,7 @@ static int boundary_join(lua_State *L, int status, lua_KContext ctx) {
 static int boundary_done(lua_State *L, int status, lua_KContext ctx) {
   struct art_scope *s = (struct art_scope *)ctx;
   bool ok = status == LUA_OK || status == LUA_YIELD;
+  s->running = false;
   if (!ok) art_raised_restore(L, s->owner, s->cancel.id);
   art_body_ended(L, s, ok);
   return boundary_join(L, status, ctx);
@@ -88,6 +89,7 @@ int art_run_in(lua_State *L, struct art_scope *s) {
   art_push_value(L, ART_HANDLER);
   lua_insert(L, HANDLER);
   int nargs = lua_gettop(L) - VALUES;
+  s->running = true;
   return boundary_done(L, lua_pcallk(L, nargs, LUA_MULTRET, HANDLER, ctx, boundary_done), ctx);
 }
 

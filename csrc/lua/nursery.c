@@ -123,6 +123,8 @@ static int close_block(lua_State *L, const char *name) {
   struct art_lua_task *t = art_current_in_lua(L, name);
   if (nursery->kind != ART_SCOPE_NURSERY || nursery->owner != t)
     return luaL_error(L, "'%s' on a scope that is not this task's block", name);
+  if (art_scope_encloses_running(nursery->parent, t))
+    return luaL_error(L, "'%s' on a block's scope from inside another scope's function", name);
   art_check_stack(L, 4, NULL);
   lua_pushvalue(L, ERROR);
   art_body_ended(L, nursery->parent, lua_isnil(L, ERROR));

@@ -63,6 +63,12 @@ void art_scope_end(struct art_scope *s) {
   rt->spare = s;
 }
 
+bool art_scope_encloses_running(const struct art_scope *s, const struct art_lua_task *t) {
+  for (const struct art_scope *inside = t->scope; inside != s; inside = inside->parent)
+    if (inside->running) return true;
+  return false;
+}
+
 struct art_scope *art_scope_of(const struct art_lua_task *t) {
   struct art_scope *s = t->scope;
   while (s->owner == t) s = s->parent;

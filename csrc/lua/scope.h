@@ -49,6 +49,7 @@ struct art_scope {
   bool body_failed;           /* the body's own error came first instead */
   bool supervise;             /* failures stop nobody */
   bool shield;
+  bool running;                          /* its function has not ended: nothing else may end it */
   uint8_t kind;                          /* enum art_scope_kind */
   uint8_t ending;                        /* enum art_ending, once the body has ended */
   struct art_cancel cancel;              /* its own */
@@ -85,6 +86,9 @@ bool art_scope_drained(struct art_scope *s);
 
 /* A scope in 's' that has none inside, the last to be opened; 's' itself if it has none. */
 struct art_scope *art_scope_innermost(struct art_scope *s);
+
+/* Has 't' functions under way in scopes inside 's'? */
+bool art_scope_encloses_running(const struct art_scope *s, const struct art_lua_task *t);
 
 /* The scope that 't' belongs to. */
 struct art_scope *art_scope_of(const struct art_lua_task *t);

@@ -44,8 +44,9 @@ void art_loop_leave(lua_State *L, struct art_lua_runtime *rt) {
   lua_settop(L, rt->anchors - 1);
 }
 
-/* [-0, +1, -] A function of the Lua layer. Its name is a key of the table, so pushing it allocates nothing. */
-static void push_hook(lua_State *L, const char *name) {
+const char *const art_hook_names[] = {"report", "on_error_failed", "failed", "deadlock", NULL};
+
+void art_push_hook(lua_State *L, const char *name) {
   art_push_value(L, ART_HOOKS);
   lua_pushstring(L, name);
   lua_rawget(L, -2);
@@ -59,7 +60,7 @@ static const char *text_of(lua_State *L, int index) {
 
 /* [-1, +0, -] on_error failed with the error on top while it was told of the one at 'original'. Both go to stderr. */
 static void tell_of_on_error(lua_State *L, int original) {
-  push_hook(L, "on_error_failed");
+  art_push_hook(L, "on_error_failed");
   lua_insert(L, -2);
   lua_pushvalue(L, original);
   if (lua_pcall(L, 2, 0, 0) == LUA_OK) return;
@@ -74,12 +75,23 @@ static void call_on_error(struct art_lua_runtime *rt) {
   int error = lua_gettop(L) - 1;
   if (lua_getiuservalue(L, rt->runtime, ART_RUNTIME_ON_ERROR) == LUA_TNIL) {
     lua_pop(L, 1);
-    push_hook(L, "report");
+    art_push_hook(L, "report");
   }
   lua_pushvalue(L, error);
   lua_pushvalue(L, error + 1);
   if (lua_pcall(L, 2, 0, 0) != LUA_OK) tell_of_on_error(L, error);
   lua_settop(L, error - 1);
+}
+
+/* The Lua layer may have to do what the task, on top, had no memory to do. */
+static void call_failed(lua_State *L) {
+  int task = lua_gettop(L);
+  art_push_hook(L, "failed");
+  if (lua_toboolean(L, -1)) {
+    lua_pushvalue(L, task);
+    (void)lua_pcall(L, 1, 0, 0); /* its error says no more than the task's */
+  }
+  lua_settop(L, task);
 }
 
 static void report_tasks(struct art_lua_runtime *rt) {
@@ -92,6 +104,7 @@ static void report_tasks(struct art_lua_runtime *rt) {
     lua_insert(L, -2);
     t->flags = (uint16_t)((t->flags & ~ART_HELD) | ART_OBSERVED);
     art_let_go(L, t, rt->anchors);
+    call_failed(L);
     call_on_error(rt);
   }
 }

@@ -13,6 +13,11 @@ void art_loop_enter(lua_State *L, struct art_lua_runtime *rt, int index, const c
 /* Stack as it was before art_loop_enter. */
 void art_loop_leave(lua_State *L, struct art_lua_runtime *rt);
 
+/* [-0, +1, -] A function of the Lua layer, false if it has none of that name. Names are kept alive, so that this allocates
+** nothing. */
+void art_push_hook(lua_State *L, const char *name);
+extern const char *const art_hook_names[];
+
 /* Hands what nobody has taken to on_error. */
 void art_loop_report(struct art_lua_runtime *rt);
 

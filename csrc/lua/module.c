@@ -112,6 +112,15 @@ static void open_types(lua_State *L) {
   set_value(L, ART_ERROR_META);
 }
 
+static void set_hook_names(lua_State *L) {
+  lua_getiuservalue(L, STATE, ART_HOOKS);
+  for (const char *const *name = art_hook_names; *name != NULL; name++) {
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, *name);
+  }
+  lua_pop(L, 1);
+}
+
 static void open_state(lua_State *L) {
   static const enum art_lua_value weak[] = {ART_TRACES, ART_NAMES,    ART_REASONS, ART_WAKERS,
                                             ART_LOCALS, ART_RUNTIMES, ART_LEAVING};
@@ -123,6 +132,7 @@ static void open_state(lua_State *L) {
     lua_newtable(L);
     set_value(L, (enum art_lua_value)v);
   }
+  set_hook_names(L);
   set_closure(L, ART_HANDLER, art_trace_handler);
   set_closure(L, ART_BODY, art_body);
   set_closure(L, ART_NOTE_KILLED, art_note_killed);

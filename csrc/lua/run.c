@@ -76,10 +76,7 @@ static bool finalisers_help(struct run *r) {
 /* [-0, +1, -] The report of the Lua layer, made before anything is cancelled. */
 static void push_deadlock_report(struct run *r) {
   lua_State *L = r->rt->host;
-  art_push_value(L, ART_HOOKS);
-  lua_pushliteral(L, "deadlock");
-  lua_rawget(L, -2);
-  lua_remove(L, -2);
+  art_push_hook(L, "deadlock");
   lua_pushvalue(L, r->rt->runtime);
   (void)lua_pcall(L, 1, 1, 0); /* an error in it is as good an answer */
 }

@@ -16,9 +16,18 @@ local Connection = {}
 function Connection:__close()
   local server = self.server
   self.stream:close()
+  if not server.connections[self] then return end
   server.connections[self] = nil
   server.active = server.active - 1
   server.waker:wake() -- it may have waited for one to end
+end
+
+-- A task that had no memory to begin with has closed nothing.
+local connection_of = setmetatable({}, { __mode = "k" })
+
+core.hooks().failed = function(task)
+  local connection = connection_of[task]
+  if connection then Connection.__close(connection) end
 end
 
 local function serve(connection)
@@ -42,7 +51,7 @@ local function accept(server)
       local connection = setmetatable({ server = server, stream = stream }, Connection)
       server.connections[connection] = true
       server.active = server.active + 1
-      scope:spawn(serve, connection)
+      connection_of[scope:spawn(serve, connection)] = connection
       while server.active >= server.limit do core.park() end
     end
   end, { supervise = true })

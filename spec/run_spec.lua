@@ -359,6 +359,22 @@ describe("closing a runtime", function()
     assert.equal("cancelled", task:status())
   end)
 
+  it("by force loses no failure that a scope has learnt of", function()
+    local told = {}
+    local rt = virtual { on_error = function(err) told[#told + 1] = tostring(err) end }
+    rt:spawn(function()
+      async.scope(function(s)
+        s:try_spawn(error, "tried", 0)
+        s:spawn(error, "child's", 0)
+        while true do pcall(function() coroutine.yield() end) end
+      end)
+    end)
+    for _ = 1, 10 do rt:tick(0) end
+    rt:close(0)
+    table.sort(told)
+    assert.same({ "a task that did not end was killed", "child's", "tried" }, told)
+  end)
+
   it("gives up on a task that keeps a virtual clock from going on", function()
     local rt = virtual { on_error = function() end }
     rt:spawn(function() while true do async.shield(async.yield) end end)

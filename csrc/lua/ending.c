@@ -169,14 +169,18 @@ void art_end_scope(lua_State *L, struct art_scope *s, int anchors) {
   art_scope_end(s);
 }
 
+void art_abandon_scope(lua_State *L, struct art_scope *s, int anchors) {
+  if (s->first != NULL) art_list_push(&s->rt->reports, &s->first->sibling);
+  art_list_splice(&s->rt->reports, &s->failures);
+  art_unobserved_tell(L, s->rt, &s->unobserved, anchors);
+  art_end_scope(L, s, anchors);
+}
+
 void art_abandon_scopes(lua_State *L, struct art_lua_task *t, int anchors) {
   while (t->scope->owner == t) {
     struct art_scope *s = t->scope;
-    if (s->first != NULL) art_list_push(&t->rt->reports, &s->first->sibling);
-    art_list_splice(&t->rt->reports, &s->failures);
-    art_unobserved_tell(L, t->rt, &s->unobserved, anchors);
     if (s->nursery != s) art_end_scope(L, s->nursery, anchors);
-    art_end_scope(L, s, anchors);
+    art_abandon_scope(L, s, anchors);
   }
 }
 

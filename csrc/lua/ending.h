@@ -32,6 +32,9 @@ bool art_close_leftovers(lua_State *L, struct art_lua_task *t, struct art_scope 
 ** upvalue. */
 void art_end_scope(lua_State *L, struct art_scope *s, int anchors);
 
+/* [-0, +0, -] Ends the scope without its owner's doing: the failures it has learnt of go to on_error. */
+void art_abandon_scope(lua_State *L, struct art_scope *s, int anchors);
+
 /* [-0, +0, -] There was no memory to end properly: ends what scopes the task has without, failures go to on_error. */
 void art_abandon_scopes(lua_State *L, struct art_lua_task *t, int anchors);
 

@@ -204,7 +204,7 @@ void art_loop_kill(struct art_lua_runtime *rt, struct art_scope *top) {
       kill_task(rt, ART_CONTAINER(n, struct art_lua_task, sibling));
     if (s == top) break;
     struct art_scope *parent = s->parent;
-    art_end_scope(rt->host, s, rt->anchors);
+    art_abandon_scope(rt->host, s, rt->anchors);
     s = art_scope_innermost(parent);
   }
   art_executor_purge(&rt->core->executor);

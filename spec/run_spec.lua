@@ -259,6 +259,19 @@ describe("a deadlock", function()
     assert.same({}, reports)
   end)
 
+  it("lifts shields for good, whatever is cancelled meanwhile", function()
+    local reports, ok, err = try_run(async.scope, function(s)
+      for _ = 1, 3 do
+        s:spawn(async.shield, function()
+          local _ <close> = defer(function() s:cancel() end)
+          async.future():await()
+        end)
+      end
+    end)
+    assert.same({ false, "deadlock" }, { ok, err.kind })
+    assert.same({}, reports)
+  end)
+
   it("ends by force what then still waits", function()
     local stubborn
     local reports, ok, err = try_run(function()

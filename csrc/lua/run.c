@@ -94,11 +94,7 @@ static void unstick(struct run *r) {
     push_deadlock_report(r);
     stop(r, ART_DEADLOCKED);
     break;
-  case 1:
-    rt->unshield = true;
-    art_scope_propagate(rt->run);
-    rt->unshield = false;
-    break;
+  case 1: art_scope_lift_shields(rt->run); break;
   default: art_loop_kill(rt, rt->run); break;
   }
 }

@@ -218,7 +218,7 @@ void art_close_runtime(lua_State *L, struct art_lua_runtime *rt, int index, uint
   art_scope_cancel(rt->root, ART_CLOSED);
   turn_until(rt, grace_ns);
   rt->unshield = true;
-  art_scope_propagate(rt->root);
+  art_scope_lift_shields(rt->root);
   for (int i = 0; i < LAST_TURNS && art_executor_ready(&rt->core->executor); i++) art_loop_turn(rt);
   art_loop_kill(rt, rt->root);
   art_unobserved_tell(L, rt, &rt->root->unobserved, rt->anchors);

@@ -115,10 +115,18 @@ struct art_scope *art_scope_innermost(struct art_scope *s) {
 void art_scope_propagate(struct art_scope *top) {
   for (struct art_scope *s = top; s != NULL;) {
     const struct art_cancel *by = cancelled_by(s);
-    bool same = by == s->cancelled_by && s != top && !s->rt->unshield; /* nor does it below then */
+    bool same = by == s->cancelled_by && s != top; /* then nothing changes below either */
     s->cancelled_by = by;
     if (!same && by != NULL) cut_waits_in(s);
     s = next_below(top, s, same);
+  }
+}
+
+void art_scope_lift_shields(struct art_scope *top) {
+  for (struct art_scope *s = top; s != NULL; s = next_below(top, s, false)) {
+    s->shield = false;
+    s->cancelled_by = cancelled_by(s);
+    if (s->cancelled_by != NULL) cut_waits_in(s);
   }
 }
 

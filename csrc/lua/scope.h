@@ -76,6 +76,9 @@ void art_scope_cancel(struct art_scope *s, enum art_cause cause);
 /* Works out anew what cancels reach 's' and everything below, and cuts the waits of those who are reached now. */
 void art_scope_propagate(struct art_scope *s);
 
+/* The shields that are there now, at 's' and below, hold no longer. */
+void art_scope_lift_shields(struct art_scope *s);
+
 void art_scope_add_child(struct art_scope *s, struct art_lua_task *t);
 
 /* 't' has ended: the scope learns of a failure, its owner that there is one less to wait for. */

@@ -84,7 +84,7 @@ struct art_lua_runtime {
   uint32_t *free_slots; /* room for every slot there is */
   uint32_t free_count, slots, slots_room;
   bool deadlock; /* look for deadlocks */
-  bool unshield; /* closing, and the grace is over: shields hold no more */
+  bool unshield; /* closing, and the grace is over: new shields hold nothing */
 };
 
 #define ART_RUNTIME_NAME "asyncrt.runtime"

@@ -209,7 +209,9 @@ void art_push_words(lua_State *L, int index) {
   index = lua_absindex(L, index);
   lua_pushcfunction(L, to_text);
   lua_pushvalue(L, index);
-  if (lua_pcall(L, 1, 1, 0) == LUA_OK) return;
+  int status = lua_pcall(L, 1, 1, 0);
+  if (status == LUA_OK) return;
+  if (status == LUA_ERRMEM) lua_error(L); /* that says nothing of the value */
   lua_pop(L, 1);
   lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, index));
 }

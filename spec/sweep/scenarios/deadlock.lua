@@ -7,7 +7,11 @@ local function stuck()
   async.park()
 end
 
-local rt <close> = async.runtime { clock = "virtual", on_error = sweep.note }
+local told = {}
+local rt <close> = async.runtime { clock = "virtual", on_error = function(err)
+  sweep.note(err)
+  told[#told + 1] = err
+end }
 
 local ok, err = pcall(rt.run, rt, function()
   async.spawn_with({ name = "left" }, stuck)
@@ -19,12 +23,14 @@ sweep.expect_kind(err, "deadlock")
 sweep.expect_text(err.message, "'right', waiting for waker")
 sweep.expect(unwound, 2)
 
--- Behind a shield only force helps.
+-- A shield is lifted; where there is another one, only force helps.
 ok, err = pcall(rt.run, rt, function()
-  async.shield(async.park)
+  for _ = 1, 3 do pcall(async.shield, async.park) end
 end)
 sweep.expect(ok, false)
 sweep.expect_kind(err, "deadlock")
+sweep.expect_kind(told[1], "cancelled")
+sweep.expect(#told, 1)
 
 ok, err = pcall(rt.run, rt, function()
   local me = async.current()

@@ -1,4 +1,6 @@
 local async = require "asyncrt"
+local helper = require "spec.helper"
+helper.watch(setup, teardown)
 
 describe("a parked task", function()
   it("notices a cancel that comes between its wake and its poll", function()

@@ -110,6 +110,20 @@ describe("run", function()
     assert.equal(2, rt:run(function() async.sleep(1) return 2 end))
   end)
 
+  it("can be called from a coroutine, each time from another", function()
+    local rt <close> = virtual()
+    for i = 1, 3 do
+      local call = coroutine.wrap(function()
+        local value = rt:run(function() async.sleep(1) return i end)
+        coroutine.yield(value)
+        return rt:run(function() async.sleep(1) return -i end)
+      end)
+      assert.equal(i, call())
+      rt:run(async.sleep, 1)
+      assert.equal(-i, call())
+    end
+  end)
+
   it("leaves tasks of the runtime alone, which go on in the next run", function()
     local rt <close> = virtual()
     local ticks = 0
@@ -448,16 +462,19 @@ describe("a collected runtime", function()
   end)
 
   it("is the same when a task leaves the program", function()
-    local output, code = helper.child([[
+    local script = [[
       local async = require "asyncrt"
       async.run(function()
         local _ <close> = setmetatable({}, { __close = function() print "closer ran" end })
         async.spawn(async.sleep, 10)
         async.yield()
-        os.exit(3, arg[1] == "close")
+        os.exit(3, CLOSE)
       end)
-    ]])
-    assert.equal("", output)
+    ]]
+    local output, code = helper.child("CLOSE = false\n" .. script, "-W")
+    assert.same({ "", 3 }, { output, code })
+    output, code = helper.child("CLOSE = true\n" .. script, "-W")
+    assert.equal("Lua warning: asyncrt: a runtime was collected with 2 tasks that had not ended\n", output)
     assert.equal(3, code)
   end)
 

@@ -105,6 +105,63 @@ describe("spawn", function()
   end)
 end)
 
+describe("under any seed", function()
+  it("siblings begin in the order of their spawns", function()
+    for seed = 1, 30 do
+      local rt <close> = async.runtime { clock = "virtual", seed = seed }
+      local begun = {}
+      rt:run(function()
+        for i = 1, 20 do
+          async.spawn(function()
+            begun[#begun + 1] = i
+            async.yield()
+          end)
+          if i % 7 == 0 then async.yield() end
+        end
+      end)
+      for i = 1, 20 do assert.equal(i, begun[i]) end
+    end
+  end)
+
+  it("the same seed gives the same order, and some seeds give others", function()
+    local function trace(seed)
+      local rt <close> = async.runtime { clock = "virtual", seed = seed }
+      local order = {}
+      rt:run(function()
+        for i = 1, 5 do
+          async.spawn(function()
+            for _ = 1, 5 do
+              order[#order + 1] = i
+              async.yield()
+            end
+          end)
+        end
+      end)
+      return table.concat(order)
+    end
+    local different = {}
+    for seed = 1, 10 do
+      local one = trace(seed)
+      assert.equal(one, trace(seed))
+      different[one] = true
+    end
+    assert.is_truthy(next(different, next(different)))
+  end)
+
+  it("the environment gives the seed if the script does not", function()
+    local script = [[
+      local async = require "asyncrt"
+      async.runtime { clock = "virtual" }:run(function()
+        for i = 1, 5 do async.spawn(function() for _ = 1, 5 do io.write(i) async.yield() end end) end
+      end)
+    ]]
+    local one = helper.child(script, nil, "ASYNCRT_SEED=4")
+    assert.equal(one, (helper.child(script, nil, "ASYNCRT_SEED=4")))
+    assert.equal("1234512345123451234512345", (helper.child(script)))
+    assert.not_equal("1234512345123451234512345", one)
+  end)
+end)
+
 describe("a task", function()
   it("ends when its body and all its children have", function()
     run(function()

@@ -106,3 +106,14 @@ describe("every type of handle", function()
     end
   end)
 end)
+
+describe("every spec file", function()
+  it("looks for leaks", function()
+    for file in lfs.dir("spec") do
+      if file:find("_spec%.lua$") then
+        local spec <close> = assert(io.open("spec/" .. file))
+        assert(spec:read("a"):find("%.watch%(setup, teardown%)"), file .. " does not")
+      end
+    end
+  end)
+end)

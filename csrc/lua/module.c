@@ -6,6 +6,7 @@
 #include "lua/await.h"
 #include "lua/body.h"
 #include "lua/boundary.h"
+#include "lua/channel.h"
 #include "lua/connect.h"
 #include "lua/ending.h"
 #include "lua/error.h"
@@ -107,7 +108,9 @@ static void open_types(lua_State *L) {
            LIST(art_stream_metamethods));
   new_type(L, ART_LISTENER_NAME, LIST(art_listener_methods), LIST(art_listener_metamethods));
   new_type(L, ART_LOOKUP_NAME, NOTHING, LIST(art_lookup_metamethods));
-  lua_pop(L, 6);
+  new_type(L, ART_CHANNEL_NAME, LIST(art_channel_methods, art_receive_methods),
+           LIST(art_receive_metamethods));
+  lua_pop(L, 7);
   art_new_error_meta(L, STATE);
   set_value(L, ART_ERROR_META);
 }
@@ -160,7 +163,8 @@ int luaopen_asyncrt_core(lua_State *L) {
   static const luaL_Reg *const functions[] = {
       art_run_functions,      art_runtime_functions, art_spawn_functions,    art_scope_functions,
       art_boundary_functions, art_time_functions,    art_waker_functions,    art_future_functions,
-      art_inspect_functions,  art_connect_functions, art_listener_functions, art_resolve_functions};
+      art_inspect_functions,  art_connect_functions, art_listener_functions, art_resolve_functions,
+      art_channel_functions};
   luaL_checkversion(L);
   if (lua_getfield(L, LUA_REGISTRYINDEX, MODULE) == LUA_TTABLE) return 1;
   lua_settop(L, STATE);

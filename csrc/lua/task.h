@@ -4,6 +4,7 @@
 
 #include "drivers/wheel.h"
 #include "lua/cancel.h"
+#include "lua/party.h"
 #include "lua/scope.h"
 #include "lua/state.h"
 #include "sync/waitlist.h"
@@ -59,6 +60,7 @@ struct art_lua_task {
       struct art_waiter waiter;
       struct art_lua_task *task; /* await: for whom */
     } in;
+    struct art_party party; /* send and recv */
     struct {
       struct art_waiter waiter; /* of those who wait for their turn */
       void *with;               /* the handle whose operation it is */

@@ -29,6 +29,7 @@ local async = {
   park = core.park,
   poll = require "asyncrt.poll".poll,
   future = core.future,
+  channel = core.channel,
   net = require "asyncrt.net",
   copy = require "asyncrt.copy".copy,
   check = errors.check,

@@ -137,6 +137,13 @@ function async.poll(fn) end
 ---@return asyncrt.future
 function async.future(on_cancel) end
 
+-- Channels ---------------------------------------------------------------------------------------------------------
+
+---Messages from tasks to tasks, by reference, in order. `for v in channel do` receives until it is closed.
+---@param capacity? number an integer, or math.huge; default 0: a sender waits for who takes its message
+---@return asyncrt.channel
+function async.channel(capacity) end
+
 -- Errors -----------------------------------------------------------------------------------------------------------
 
 ---As assert, but raises an error of kind `io` with that message and code.

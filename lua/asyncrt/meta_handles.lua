@@ -150,3 +150,40 @@ function Future:await() end
 
 ---@return boolean
 function Future:done() end
+
+---@class asyncrt.channel also an iterator, and `#channel` is the number of messages it holds
+---@overload fun(): ...
+local Channel = {}
+
+---Suspends until a receiver or the channel has the message.
+---@param first any not nil
+---@param ... any
+---@return boolean? done nil: it is closed
+---@return string? message
+---@return string? code
+function Channel:send(first, ...) end
+
+---Suspends until there is a message.
+---@return any first nil: it is closed, and nothing is left in it
+---@return any ...
+function Channel:recv() end
+
+---Sends if that can be done at once.
+---@param first any not nil
+---@param ... any
+---@return boolean? done
+---@return string? message
+---@return string? code "full", "closed"
+function Channel:try_send(first, ...) end
+
+---Receives if that can be done at once.
+---@return any first
+---@return any ... nil, then a message and "empty" or "closed"
+function Channel:try_recv() end
+
+---What it holds is still delivered. Who waits to send gets closed.
+function Channel:close() end
+
+---@param new? string
+---@return string? name
+function Channel:name(new) end

@@ -1,0 +1,321 @@
+#include "lua/channel.h"
+
+#include <math.h>
+
+#include "lua/args.h"
+#include "lua/error.h"
+#include "lua/park.h"
+#include "lua/socket.h"
+#include "lua/task.h"
+
+#define MOST_CAPACITY 2147483648 /* that can be said in a number */
+
+enum { NAME = ART_RING_TABLE + 1, UVALUES = NAME }; /* uservalues */
+enum { SELF = 1 };
+
+/* --- exchange ----------------------------------------------------------------------------------------------------- */
+
+static void conclude(struct art_party *p) {
+  art_waiter_leave(&p->waiter);
+  p->exchanged = true;
+  art_wake(p->waiter.waker);
+}
+
+/* [-n, +0, m] To a receiver that waits. */
+static void hand_over(lua_State *L, struct art_party *receiver, int n) {
+  if (!lua_checkstack(receiver->co, n)) art_no_memory(L);
+  lua_xmove(L, receiver->co, n);
+  conclude(receiver);
+}
+
+/* They are above the channel. */
+static int values_of(const struct art_party *sender) {
+  return lua_gettop(sender->co) - SELF;
+}
+
+/* [-0, +n, -] From a sender that waits; there must be room on the stack. */
+static void pull(lua_State *L, struct art_party *sender, int n) {
+  lua_xmove(sender->co, L, n);
+  conclude(sender);
+}
+
+enum art_exchange art_channel_offer(lua_State *L, int self, struct art_channel *ch, int n) {
+  for (;;) { /* making room may run finalisers */
+    if (ch->closed) return ART_IS_CLOSED;
+    struct art_party *receiver = art_first_party(&ch->receivers);
+    if (receiver != NULL) {
+      hand_over(L, receiver, n);
+      return ART_EXCHANGED;
+    }
+    if (ch->ring.count >= ch->capacity) return ART_MUST_WAIT;
+    if (art_ring_fits(&ch->ring, n, 0)) break;
+    art_ring_grow(L, self, &ch->ring, n);
+  }
+  art_ring_put(L, self, &ch->ring, n);
+  return ART_EXCHANGED;
+}
+
+#define ROOM 8 /* on the stack, for what is in between */
+
+/* [-0, +n, m] There is something in the ring. 0: what there was has changed. The first sender that waits takes the place
+** that becomes free. */
+static int take_buffered(lua_State *L, int self, struct art_channel *ch) {
+  uint32_t places;
+  art_check_stack(L, ROOM, NULL);
+  int n = art_ring_values(L, self, &ch->ring, &places);
+  struct art_party *sender = art_first_party(&ch->senders);
+  int next = sender == NULL ? 0 : values_of(sender);
+  art_check_stack(L, n + next + ROOM, "too many values");
+  if (sender != NULL && !art_ring_fits(&ch->ring, next, places)) {
+    art_ring_grow(L, self, &ch->ring, next);
+    return 0;
+  }
+  art_ring_take(L, self, &ch->ring);
+  if (sender == NULL) {
+    art_ring_trim(L, self, &ch->ring);
+  } else {
+    pull(L, sender, next);
+    art_ring_put(L, self, &ch->ring, next);
+  }
+  return n;
+}
+
+enum art_exchange art_channel_take(lua_State *L, int self, struct art_channel *ch, int *n) {
+  while (ch->ring.count > 0)
+    if ((*n = take_buffered(L, self, ch)) > 0) return ART_EXCHANGED;
+  struct art_party *sender = art_first_party(&ch->senders);
+  if (sender == NULL) return ch->closed ? ART_IS_CLOSED : ART_MUST_WAIT;
+  *n = values_of(sender);
+  art_check_stack(L, *n + ROOM, "too many values");
+  pull(L, sender, *n);
+  return ART_EXCHANGED;
+}
+
+/* --- handles ------------------------------------------------------------------------------------------------------ */
+
+static struct art_channel *check(lua_State *L, const char *function) {
+  return art_check_handle(L, SELF, function, ART_CHANNEL_NAME);
+}
+
+void art_check_message(lua_State *L, int arg, const char *function) {
+  if (lua_isnoneornil(L, arg)) art_type_error(L, arg, function, "value");
+}
+
+static uint64_t check_capacity(lua_State *L) {
+  if (lua_isnoneornil(L, 1)) return 0;
+  if (lua_type(L, 1) == LUA_TNUMBER && lua_tonumber(L, 1) == HUGE_VAL) return UINT64_MAX;
+  return (uint64_t)art_check_integer(L, 1, "channel", 0, MOST_CAPACITY);
+}
+
+void art_new_channel(lua_State *L, uint64_t capacity) {
+  struct art_channel *ch = lua_newuserdatauv(L, sizeof *ch, UVALUES);
+  *ch = (struct art_channel){.capacity = capacity};
+  art_waitlist_init(&ch->receivers);
+  art_waitlist_init(&ch->senders);
+}
+
+/* async.channel([capacity]) */
+static int channel(lua_State *L) {
+  art_new_channel(L, check_capacity(L));
+  luaL_setmetatable(L, ART_CHANNEL_NAME);
+  return 1;
+}
+
+/* --- waiting ------------------------------------------------------------------------------------------------------ */
+
+static void leave(struct art_lua_task *t) {
+  art_waiter_leave(&t->parking.party.waiter);
+}
+
+static const struct art_wait send_wait = {.what = "channel send", .abort = leave};
+static const struct art_wait receive_wait = {.what = "channel receive", .abort = leave};
+
+static int wait_among(lua_State *L, struct art_lua_task *t, struct art_waitlist *wl,
+                      const struct art_wait *wait, lua_KFunction k) {
+  t->parking.party = (struct art_party){.waiter = {.waker = &t->core.waker}, .co = L};
+  art_waitlist_add(wl, &t->parking.party.waiter);
+  return art_park(L, t, wait, k, (lua_KContext)t);
+}
+
+/* --- send --------------------------------------------------------------------------------------------------------- */
+
+static int answer_send(lua_State *L, bool done) {
+  if (!done) return art_push_closed(L);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int send_k(lua_State *L, int status, lua_KContext ctx) {
+  struct art_lua_task *t = (struct art_lua_task *)ctx;
+  (void)status;
+  if (art_take_abort(t)) return art_raise_cancelled(L, t);
+  if (art_waiter_waiting(&t->parking.party.waiter)) return art_park(L, t, &send_wait, send_k, ctx);
+  return answer_send(L, t->parking.party.exchanged);
+}
+
+static int send_or_wait(lua_State *L, struct art_lua_task *t) {
+  struct art_channel *ch = lua_touserdata(L, SELF);
+  enum art_exchange e = art_channel_offer(L, SELF, ch, lua_gettop(L) - SELF);
+  if (e != ART_MUST_WAIT) return answer_send(L, e == ART_EXCHANGED);
+  return wait_among(L, t, &ch->senders, &send_wait, send_k);
+}
+
+/* After a yield. */
+static int send_again_k(lua_State *L, int status, lua_KContext ctx) {
+  struct art_lua_task *t = (struct art_lua_task *)ctx;
+  (void)status;
+  if (art_cancelled_by(t) != NULL) return art_raise_cancelled(L, t);
+  return send_or_wait(L, t);
+}
+
+static int channel_send(lua_State *L) {
+  check(L, "send");
+  art_check_message(L, 2, "send");
+  struct art_lua_task *t = art_checkpoint(L, "send");
+  if (art_executor_spend(t->core.executor)) return send_or_wait(L, t);
+  return art_yield(L, t, send_again_k, (lua_KContext)t);
+}
+
+static int try_send(lua_State *L) {
+  struct art_channel *ch = check(L, "try_send");
+  art_check_message(L, 2, "try_send");
+  enum art_exchange e = art_channel_offer(L, SELF, ch, lua_gettop(L) - SELF);
+  if (e != ART_MUST_WAIT) return answer_send(L, e == ART_EXCHANGED);
+  lua_pushnil(L);
+  lua_pushliteral(L, "full");
+  lua_pushliteral(L, "full");
+  return 3;
+}
+
+/* --- receive ------------------------------------------------------------------------------------------------------ */
+
+/* for v in ch do just ends when the channel is closed. */
+static int give_closed(lua_State *L, bool iterates) {
+  return iterates ? 0 : art_push_closed(L);
+}
+
+static int resumed(lua_State *L, lua_KContext ctx, lua_KFunction k, bool iterates) {
+  struct art_lua_task *t = (struct art_lua_task *)ctx;
+  if (art_take_abort(t)) return art_raise_cancelled(L, t);
+  if (art_waiter_waiting(&t->parking.party.waiter)) return art_park(L, t, &receive_wait, k, ctx);
+  return t->parking.party.exchanged ? lua_gettop(L) - SELF : give_closed(L, iterates);
+}
+
+static int receive_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  return resumed(L, ctx, receive_k, false);
+}
+
+static int iterate_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  return resumed(L, ctx, iterate_k, true);
+}
+
+static int receive_or_wait(lua_State *L, struct art_lua_task *t, bool iterates) {
+  struct art_channel *ch = lua_touserdata(L, SELF);
+  int n = 0;
+  enum art_exchange e = art_channel_take(L, SELF, ch, &n);
+  if (e == ART_EXCHANGED) return n;
+  if (e == ART_IS_CLOSED) return give_closed(L, iterates);
+  return wait_among(L, t, &ch->receivers, &receive_wait, iterates ? iterate_k : receive_k);
+}
+
+static int again(lua_State *L, lua_KContext ctx, bool iterates) {
+  struct art_lua_task *t = (struct art_lua_task *)ctx;
+  if (art_cancelled_by(t) != NULL) return art_raise_cancelled(L, t);
+  return receive_or_wait(L, t, iterates);
+}
+
+static int receive_again_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  return again(L, ctx, false);
+}
+
+static int iterate_again_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  return again(L, ctx, true);
+}
+
+static int channel_recv(lua_State *L) {
+  check(L, "recv");
+  struct art_lua_task *t = art_checkpoint(L, "recv");
+  lua_settop(L, SELF);
+  if (art_executor_spend(t->core.executor)) return receive_or_wait(L, t, false);
+  return art_yield(L, t, receive_again_k, (lua_KContext)t);
+}
+
+/* for v in channel do */
+static int channel_call(lua_State *L) {
+  check(L, "recv");
+  struct art_lua_task *t = art_checkpoint(L, "recv");
+  lua_settop(L, SELF);
+  if (art_executor_spend(t->core.executor)) return receive_or_wait(L, t, true);
+  return art_yield(L, t, iterate_again_k, (lua_KContext)t);
+}
+
+static int try_recv(lua_State *L) {
+  struct art_channel *ch = check(L, "try_recv");
+  int n = 0;
+  enum art_exchange e = art_channel_take(L, SELF, ch, &n);
+  if (e == ART_EXCHANGED) return n;
+  if (e == ART_IS_CLOSED) return art_push_closed(L);
+  lua_pushnil(L);
+  lua_pushliteral(L, "empty");
+  lua_pushliteral(L, "empty");
+  return 3;
+}
+
+/* --- the rest ----------------------------------------------------------------------------------------------------- */
+
+static int channel_close(lua_State *L) {
+  struct art_channel *ch = check(L, "close");
+  ch->closed = true;
+  art_waitlist_wake_all(&ch->receivers);
+  art_waitlist_wake_all(&ch->senders);
+  return 0;
+}
+
+static int channel_len(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)check(L, "len")->ring.count);
+  return 1;
+}
+
+static int channel_name(lua_State *L) {
+  check(L, "name");
+  if (!lua_isnoneornil(L, 2)) {
+    art_check_string(L, 2, "name", NULL);
+    lua_settop(L, 2);
+    lua_pushvalue(L, 2);
+    lua_setiuservalue(L, SELF, NAME);
+    return 1;
+  }
+  lua_getiuservalue(L, SELF, NAME);
+  return 1;
+}
+
+/* channel 'jobs' (3 messages, closed) */
+static int channel_tostring(lua_State *L) {
+  struct art_channel *ch = check(L, "tostring");
+  lua_pushliteral(L, "channel");
+  if (lua_getiuservalue(L, SELF, NAME) == LUA_TSTRING)
+    lua_pushfstring(L, "%s '%s'", lua_tostring(L, -2), lua_tostring(L, -1));
+  else
+    lua_pop(L, 1);
+  lua_pushfstring(L, "%s (%I messages%s)", lua_tostring(L, -1), (LUAI_UACINT)ch->ring.count,
+                  ch->closed ? ", closed" : "");
+  return 1;
+}
+
+const luaL_Reg art_channel_functions[] = {{"channel", channel}, {NULL, NULL}};
+const luaL_Reg art_channel_methods[] = {
+    {"send", channel_send}, {"try_send", try_send}, {NULL, NULL}};
+const luaL_Reg art_receive_methods[] = {{"recv", channel_recv},
+                                        {"try_recv", try_recv},
+                                        {"close", channel_close},
+                                        {"name", channel_name},
+                                        {NULL, NULL}};
+const luaL_Reg art_receive_metamethods[] = {{"__call", channel_call},
+                                            {"__len", channel_len},
+                                            {"__close", channel_close},
+                                            {"__tostring", channel_tostring},
+                                            {NULL, NULL}};

@@ -64,6 +64,7 @@ describe("a channel", function()
     local channels = {}
     for i = 1, 100 do channels[i] = async.channel(2147483648) end
     assert.is_true(collectgarbage("count") - before < 64)
+    assert.equal(100, #channels)
   end)
 
   it("carries several values, false and nil among them, by reference", function()

@@ -58,7 +58,8 @@ end
 
 local function sender(ch, books, name, random)
   while true do
-    local v, done = books.new(), nil
+    local v = books.new()
+    local done
     if random(4) == 1 then
       done = ch:try_send(v, name)
     else

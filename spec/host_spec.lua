@@ -41,6 +41,21 @@ describe("tick", function()
     end
   end)
 
+  it("runs a loop around coroutine.yield one round", function()
+    local rt <close> = make()
+    local rounds = 0
+    rt:spawn(function()
+      repeat
+        rounds = rounds + 1
+        pcall(function() coroutine.yield() end)
+      until rounds == 3
+    end)
+    rt:tick()
+    assert.equal(1, rounds)
+    rt:tick()
+    assert.equal(2, rounds)
+  end)
+
   it("runs what tasks hand to each other in the same tick", function()
     local rt <close> = make()
     local futures = {}

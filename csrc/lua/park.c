@@ -138,6 +138,7 @@ static void plain_yield_hook(lua_State *L, lua_Debug *ar) {
 static void plain_yield(struct art_lua_task *t, int nresults) {
   lua_pop(t->co, nresults);
   if (lua_gethook(t->co) == NULL) lua_sethook(t->co, plain_yield_hook, LUA_MASKCOUNT, 1);
+  t->core.yielded = true; /* a loop of these is held to one a tick, too */
   art_task_wake(&t->core);
   art_executor_put(t->core.executor, &t->core);
 }

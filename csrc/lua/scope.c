@@ -69,12 +69,6 @@ bool art_scope_encloses_running(const struct art_scope *s, const struct art_lua_
   return false;
 }
 
-struct art_scope *art_scope_of(const struct art_lua_task *t) {
-  struct art_scope *s = t->scope;
-  while (s->owner == t) s = s->parent;
-  return s;
-}
-
 struct art_scope *art_scope_for_spawn(struct art_lua_task *t) {
   if (t->scope->owner == t) return t->scope->nursery;
   return art_scope_open(t->rt, t->scope, t, ART_SCOPE_TASK);

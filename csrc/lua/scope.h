@@ -93,9 +93,6 @@ struct art_scope *art_scope_innermost(struct art_scope *s);
 /* Has 't' functions under way in scopes inside 's'? */
 bool art_scope_encloses_running(const struct art_scope *s, const struct art_lua_task *t);
 
-/* The scope that 't' belongs to. */
-struct art_scope *art_scope_of(const struct art_lua_task *t);
-
 /* Is 'above' the task itself, or does it wait for 't' to end? */
 bool art_is_ancestor(const struct art_lua_task *above, const struct art_lua_task *t);
 

@@ -10,12 +10,10 @@ local LOGIN = 60 -- seconds to say a name in
 io.stdout:setvbuf("line")
 local members = {} -- name -> member
 
--- Members: each has an outbox and a task that sends it, so that one who does not read keeps nobody waiting ---------
+-- Members: each has an outbox, and a task that sends it, so that one who does not read keeps nobody waiting ---------
 
 local function tell(member, text)
-  if #member.outbox >= MOST_WAITING then return member.scope:cancel("you read too slowly") end
-  table.insert(member.outbox, text .. "\n")
-  if member.waker then member.waker:wake() end
+  if not member.outbox:try_send(text .. "\n") then member.scope:cancel("you read too slowly") end
 end
 
 local function tell_all(text, except)
@@ -30,15 +28,8 @@ local function announce(text, except)
 end
 
 local function send(member)
-  member.waker = async.waker()
-  while true do
-    local text = table.concat(member.outbox)
-    member.outbox = {}
-    if text == "" then
-      async.park() -- until the next tell; one that came since we looked is remembered
-    elseif not member.conn:write(text) then
-      return member.scope:cancel() -- the peer is gone
-    end
+  for text in member.outbox do
+    if not member.conn:write(text) then return member.scope:cancel() end -- the peer is gone
   end
 end
 
@@ -98,7 +89,7 @@ local function serve(conn)
   local in_time, name = async.try_timeout(LOGIN, ask_name, conn)
   if not in_time or not name then return end
   local _, _, reason = async.scope(function(scope)
-    local member = { name = name, conn = conn, outbox = {}, scope = scope }
+    local member = { name = name, conn = conn, outbox = async.channel(MOST_WAITING), scope = scope }
     scope:spawn_with({ name = "to " .. name, daemon = true }, send, member)
     join(member)
   end)

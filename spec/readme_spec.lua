@@ -1,4 +1,5 @@
 -- What the README shows is run as it stands there.
+local async = require "asyncrt"
 local helper = require "spec.helper"
 helper.watch(setup, teardown)
 
@@ -47,11 +48,20 @@ describe("the README", function()
   end)
 
   it("names only functions that are there", function()
-    local async = require "asyncrt"
     for name in readme:gmatch("%f[%w]async%.([%w_.]+)") do
       local value = async
       for part in name:gmatch("[%w_]+") do value = value and value[part] end
       assert.is_truthy(value, "async." .. name)
     end
+  end)
+
+  it("says of nothing that is there that it is not", function()
+    local missing = readme:match("\n## What is not there yet\n(.-)\n## ")
+    local n = 0
+    for name in missing:gmatch("`([%w_]+)`") do
+      assert.is_nil(async[name], name)
+      n = n + 1
+    end
+    assert.is_true(n > 0)
   end)
 end)

@@ -98,16 +98,21 @@ helper.collect = collect
 
 -- Runtimes ---------------------------------------------------------------------------------------------------------
 
--- Runs main on a virtual clock. Returns what on_error got, as a list of {err =, task =}, and what pcall gave.
-function helper.try_run(main, ...)
+local function try_run_with(seed, main, ...)
   local reports = {}
   local rt <close> = async.runtime {
     clock = "virtual",
+    seed = seed,
     on_error = function(err, task) reports[#reports + 1] = { err = err, task = task } end,
   }
   local results = table.pack(pcall(rt.run, rt, main, ...))
   rt:close()
   return reports, table.unpack(results, 1, results.n)
+end
+
+-- Runs main on a virtual clock. Returns what on_error got, as a list of {err =, task =}, and what pcall gave.
+function helper.try_run(main, ...)
+  return try_run_with(nil, main, ...)
 end
 
 local function expect_no_report(reports, ok, ...)
@@ -119,6 +124,12 @@ end
 -- The same for a main that succeeds and leaves nothing to on_error: returns its values.
 function helper.run(main, ...)
   return expect_no_report(helper.try_run(main, ...))
+end
+
+-- The same, without a seed and under several.
+function helper.run_seeded(main, ...)
+  expect_no_report(try_run_with(nil, main, ...))
+  for seed = 1, 12 do expect_no_report(try_run_with(seed, main, ...)) end
 end
 
 -- Processes --------------------------------------------------------------------------------------------------------

@@ -10,16 +10,19 @@
 #include "lua/connect.h"
 #include "lua/ending.h"
 #include "lua/error.h"
+#include "lua/event.h"
 #include "lua/future.h"
 #include "lua/host.h"
 #include "lua/inspect.h"
 #include "lua/listener.h"
 #include "lua/locals.h"
 #include "lua/loop.h"
+#include "lua/mutex.h"
 #include "lua/nursery.h"
 #include "lua/run.h"
 #include "lua/runtime.h"
 #include "lua/scope.h"
+#include "lua/semaphore.h"
 #include "lua/spawn.h"
 #include "lua/stream.h"
 #include "lua/task.h"
@@ -94,6 +97,15 @@ static void open_tasks(lua_State *L) {
   set_value(L, ART_TASK_META);
 }
 
+/* What tasks wait for each other with. */
+static void open_sync_types(lua_State *L) {
+  new_type(L, art_mutex_name, LIST(art_mutex_methods), LIST(art_mutex_metamethods));
+  new_type(L, art_semaphore_name, LIST(art_semaphore_methods), LIST(art_semaphore_metamethods));
+  new_type(L, art_guard_name, LIST(art_guard_methods), LIST(art_guard_metamethods));
+  new_type(L, art_event_name, LIST(art_event_methods), LIST(art_event_metamethods));
+  lua_pop(L, 4);
+}
+
 static void open_types(lua_State *L) {
   open_tasks(L);
   new_type(L, ART_SCOPE_NAME, LIST(art_scope_methods, art_scope_spawn_methods),
@@ -111,6 +123,7 @@ static void open_types(lua_State *L) {
   new_type(L, ART_CHANNEL_NAME, LIST(art_channel_methods, art_receive_methods),
            LIST(art_receive_metamethods));
   lua_pop(L, 7);
+  open_sync_types(L);
   art_new_error_meta(L, STATE);
   set_value(L, ART_ERROR_META);
 }
@@ -161,10 +174,10 @@ int art_lua_set_defaults(lua_State *L, const struct art_config *config) {
 ** there are. */
 int luaopen_asyncrt_core(lua_State *L) {
   static const luaL_Reg *const functions[] = {
-      art_run_functions,      art_runtime_functions, art_spawn_functions,    art_scope_functions,
-      art_boundary_functions, art_time_functions,    art_waker_functions,    art_future_functions,
-      art_inspect_functions,  art_connect_functions, art_listener_functions, art_resolve_functions,
-      art_channel_functions};
+      art_run_functions,      art_runtime_functions, art_spawn_functions,     art_scope_functions,
+      art_boundary_functions, art_time_functions,    art_waker_functions,     art_future_functions,
+      art_inspect_functions,  art_connect_functions, art_listener_functions,  art_resolve_functions,
+      art_channel_functions,  art_mutex_functions,   art_semaphore_functions, art_event_functions};
   luaL_checkversion(L);
   if (lua_getfield(L, LUA_REGISTRYINDEX, MODULE) == LUA_TTABLE) return 1;
   lua_settop(L, STATE);

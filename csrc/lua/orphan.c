@@ -3,6 +3,7 @@
 #include "lua/orphan.h"
 
 #include "lua/error.h"
+#include "lua/mutex.h"
 #include "lua/scope.h"
 #include "lua/task.h"
 #include "lua/unobserved.h"
@@ -20,6 +21,7 @@ static void orphan_task(lua_State *L, struct art_lua_task *t, int anchors) {
   t->rt = NULL;
   t->co = NULL;
   art_task_end(&t->core);
+  art_mutex_owner_ended(t);
   art_waitlist_wake_all(&t->awaiters);
 }
 

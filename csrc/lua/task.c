@@ -5,6 +5,7 @@
 #include "lua/anchors.h"
 #include "lua/args.h"
 #include "lua/error.h"
+#include "lua/mutex.h"
 #include "lua/scope.h"
 
 struct art_lua_task *art_current_fails(lua_State *L, const char *function) {
@@ -28,6 +29,11 @@ static bool is_finalising(lua_State *L) {
 
 void art_check_finalising(lua_State *L, const char *function) {
   if (is_finalising(L)) luaL_error(L, "'%s' called in a finaliser", function);
+}
+
+struct art_lua_task *art_acting(lua_State *L) {
+  struct art_lua_task *t = art_lua_of(L)->current;
+  return t == NULL || (!lua_isyieldable(L) && is_finalising(L)) ? NULL : t;
 }
 
 struct art_lua_task *art_current_in_lua(lua_State *L, const char *function) {
@@ -127,6 +133,7 @@ void art_store_values(lua_State *L, struct art_lua_task *t, int index, int n) {
 void art_end_task(struct art_lua_task *t, enum art_outcome outcome) {
   struct art_scope *s = t->scope;
   t->outcome = (uint8_t)outcome;
+  if (t->contended != NULL) art_mutex_owner_ended(t);
   if (!art_waitlist_empty(&t->awaiters)) t->flags |= ART_OBSERVED;
   art_waitlist_wake_all(
       &t->awaiters); /* first: they get its own error, not the cancel that follows */

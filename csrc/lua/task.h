@@ -66,9 +66,10 @@ struct art_lua_task {
       void *with;               /* the handle whose operation it is */
     } io;
   } parking;
-  struct art_cancel cancel; /* its id, its handle's anchor, and whether task:cancel was called */
-  uint32_t line : 24;       /* where it was spawned; 0: not in Lua */
-  uint32_t nvalues : 8;     /* arguments, later results, unless ART_PACKED */
+  struct art_mutex *contended; /* those that it has locked and somebody waits for */
+  struct art_cancel cancel;    /* its id, its handle's anchor, and whether task:cancel was called */
+  uint32_t line : 24;          /* where it was spawned; 0: not in Lua */
+  uint32_t nvalues : 8;        /* arguments, later results, unless ART_PACKED */
   uint16_t flags;
   uint8_t outcome; /* enum art_outcome */
   uint8_t room;    /* values there are uservalues for */
@@ -100,6 +101,9 @@ static inline struct art_lua_task *art_current_for(lua_State *L, const char *fun
   if (!lua_isyieldable(L)) art_check_finalising(L, function);
   return t;
 }
+
+/* The running task, in whatever coroutine of its own; NULL outside of one and in a finaliser, which acts for no task. */
+struct art_lua_task *art_acting(lua_State *L);
 
 /* As art_current, for a function that may suspend but is no checkpoint: raises also where Lua cannot yield, rather than in
 ** the middle of things. */

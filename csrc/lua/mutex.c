@@ -1,0 +1,218 @@
+/* Mutex. Its owner is a task, or nobody's task: whoever locked it outside of one. The owner's handle is kept in a
+** uservalue, so that one that ended is still there to be looked at. A mutex that somebody waits for is on its owner's list
+** as well: the end of the owner wakes them. It is alive for as long as that, for it is on the stacks of those who wait. */
+#include "lua/mutex.h"
+
+#include "lua/args.h"
+#include "lua/error.h"
+#include "lua/park.h"
+#include "lua/task.h"
+
+#define MUTEX_NAME "asyncrt.mutex"
+
+enum { OWNER = 1 }; /* uservalue: the handle of the task that has locked it */
+enum { SELF = 1 };
+
+struct art_mutex {
+  struct art_waitlist queue;  /* empty unless locked */
+  struct art_lua_task *owner; /* NULL: nobody, or who was in no task */
+  struct art_mutex *next;     /* of the contended ones of its owner */
+  bool locked;
+};
+
+static struct art_mutex *check(lua_State *L, const char *function) {
+  return art_check_handle(L, SELF, function, MUTEX_NAME);
+}
+
+static bool is_broken(const struct art_mutex *m) {
+  return m->owner != NULL && m->owner->outcome != ART_OPEN;
+}
+
+static int raise_broken(lua_State *L) {
+  art_push_error(L, "broken", "the task that had locked the mutex ended without unlocking it");
+  return lua_error(L);
+}
+
+/* --- the owner's list --------------------------------------------------------------------------------------------- */
+
+static void enlist(struct art_mutex *m) {
+  if (m->owner == NULL || art_waitlist_empty(&m->queue)) return;
+  m->next = m->owner->contended;
+  m->owner->contended = m;
+}
+
+/* Nothing if it is not listed. */
+static void delist(struct art_mutex *m) {
+  if (m->owner == NULL) return;
+  for (struct art_mutex **at = &m->owner->contended; *at != NULL; at = &(*at)->next) {
+    if (*at != m) continue;
+    *at = m->next;
+    return;
+  }
+}
+
+void art_mutex_owner_ended(struct art_lua_task *t) {
+  struct art_mutex *m;
+  while ((m = t->contended) != NULL) {
+    t->contended = m->next;
+    art_waitlist_wake_all(&m->queue); /* woken without being the owner */
+  }
+}
+
+/* --- locking ------------------------------------------------------------------------------------------------------ */
+
+static void take(struct art_mutex *m, struct art_lua_task *owner) {
+  m->locked = true;
+  m->owner = owner;
+}
+
+/* [-0, +0, -] The running task has become the owner. */
+static void keep_owner(lua_State *L, struct art_lua_task *t) {
+  art_push_task(L, t);
+  lua_setiuservalue(L, SELF, OWNER);
+}
+
+/* To the next who waits. */
+static void pass(struct art_mutex *m) {
+  delist(m);
+  struct art_waiter *next = art_waitlist_wake_one(&m->queue);
+  take(m, next == NULL ? NULL : ART_CONTAINER(next, struct art_lua_task, parking.io.waiter));
+  m->locked = next != NULL;
+  enlist(m);
+}
+
+/* Also of a task that is killed after the mutex was handed to it. */
+static void abort_lock(struct art_lua_task *t) {
+  struct art_mutex *m = t->parking.io.with;
+  if (art_waiter_waiting(&t->parking.io.waiter)) {
+    art_waiter_leave(&t->parking.io.waiter);
+    if (art_waitlist_empty(&m->queue)) delist(m);
+  } else if (m->owner == t) {
+    pass(m);
+  }
+}
+
+static const struct art_wait mutex_wait = {.what = "mutex", .abort = abort_lock};
+
+static int lock_k(lua_State *L, int status, lua_KContext ctx) {
+  struct art_lua_task *t = (struct art_lua_task *)ctx;
+  struct art_mutex *m = lua_touserdata(L, SELF);
+  (void)status;
+  if (art_take_abort(t)) return art_raise_cancelled(L, t);
+  if (art_waiter_waiting(&t->parking.io.waiter)) return art_park(L, t, &mutex_wait, lock_k, ctx);
+  if (m->owner != t) return raise_broken(L);
+  keep_owner(L, t);
+  return 1;
+}
+
+static int lock_or_wait(lua_State *L, struct art_mutex *m, struct art_lua_task *t) {
+  if (is_broken(m)) return raise_broken(L);
+  if (!m->locked) {
+    take(m, t);
+    keep_owner(L, t);
+    return 1;
+  }
+  bool first = art_waitlist_empty(&m->queue);
+  t->parking.io.waiter = (struct art_waiter){.waker = &t->core.waker};
+  t->parking.io.with = m;
+  art_waitlist_add(&m->queue, &t->parking.io.waiter);
+  if (first) enlist(m);
+  return art_park(L, t, &mutex_wait, lock_k, (lua_KContext)t);
+}
+
+/* After a yield. */
+static int retry_k(lua_State *L, int status, lua_KContext ctx) {
+  struct art_lua_task *t = (struct art_lua_task *)ctx;
+  (void)status;
+  if (art_cancelled_by(t) != NULL) return art_raise_cancelled(L, t);
+  return lock_or_wait(L, lua_touserdata(L, SELF), t);
+}
+
+static int lock(lua_State *L) {
+  struct art_mutex *m = check(L, "lock");
+  struct art_lua_task *t = art_checkpoint(L, "lock");
+  lua_settop(L, SELF);
+  if (m->owner == t) {
+    art_push_error(L, "deadlock", "a task locks a mutex that it has locked already");
+    return lua_error(L);
+  }
+  if (!art_executor_spend(t->core.executor)) return art_yield(L, t, retry_k, (lua_KContext)t);
+  return lock_or_wait(L, m, t);
+}
+
+static int try_lock(lua_State *L) {
+  struct art_mutex *m = check(L, "try_lock");
+  lua_settop(L, SELF);
+  if (is_broken(m)) return raise_broken(L);
+  if (m->locked) {
+    lua_pushnil(L);
+    lua_pushliteral(L, "the mutex is locked");
+    lua_pushliteral(L, "locked");
+    return 3;
+  }
+  struct art_lua_task *t = art_acting(L);
+  take(m, t);
+  if (t != NULL) keep_owner(L, t);
+  return 1;
+}
+
+/* --- unlocking ---------------------------------------------------------------------------------------------------- */
+
+/* Has the caller locked it? A task that is killed runs its handlers of <close> after it was the running one. */
+static bool is_owners(lua_State *L, const struct art_mutex *m) {
+  if (!m->locked) return false;
+  return m->owner == art_acting(L) || (m->owner != NULL && m->owner->co == L);
+}
+
+static void release(lua_State *L, struct art_mutex *m) {
+  pass(m);
+  lua_pushnil(L);
+  lua_setiuservalue(L, SELF, OWNER); /* the next one's own turn enters it */
+}
+
+static int unlock(lua_State *L) {
+  struct art_mutex *m = check(L, "unlock");
+  lua_settop(L, SELF);
+  if (!m->locked) return luaL_error(L, "'unlock' on a mutex that is not locked");
+  if (!is_broken(m) && !is_owners(L, m))
+    return luaL_error(L, "'unlock' on a mutex that somebody else has locked");
+  release(L, m); /* a broken one is in use again */
+  return 0;
+}
+
+/* local g <close> = m:lock(), unlocked before its block ends, may be somebody else's by now. */
+static int mutex_close(lua_State *L) {
+  struct art_mutex *m = check(L, "close");
+  lua_settop(L, SELF);
+  if (is_owners(L, m)) release(L, m);
+  return 0;
+}
+
+/* --- the handle --------------------------------------------------------------------------------------------------- */
+
+static int mutex(lua_State *L) {
+  struct art_mutex *m = lua_newuserdatauv(L, sizeof *m, 1);
+  art_waitlist_init(&m->queue);
+  take(m, NULL);
+  m->locked = false;
+  luaL_setmetatable(L, MUTEX_NAME);
+  return 1;
+}
+
+static int mutex_tostring(lua_State *L) {
+  const struct art_mutex *m = check(L, "tostring");
+  if (is_broken(m))
+    lua_pushliteral(L, "mutex (broken)");
+  else if (m->locked && m->owner != NULL)
+    lua_pushfstring(L, "mutex (locked by task %I)", (LUAI_UACINT)m->owner->cancel.id);
+  else
+    lua_pushstring(L, m->locked ? "mutex (locked)" : "mutex (free)");
+  return 1;
+}
+
+const char *const art_mutex_name = MUTEX_NAME;
+const luaL_Reg art_mutex_functions[] = {{"mutex", mutex}, {NULL, NULL}};
+const luaL_Reg art_mutex_methods[] = {
+    {"lock", lock}, {"try_lock", try_lock}, {"unlock", unlock}, {NULL, NULL}};
+const luaL_Reg art_mutex_metamethods[] = {
+    {"__close", mutex_close}, {"__tostring", mutex_tostring}, {NULL, NULL}};

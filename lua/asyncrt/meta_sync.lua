@@ -1,0 +1,72 @@
+---@meta
+-- Types of what tasks wait for each other with, for LuaLS. Nothing requires this file.
+
+local async = {}
+
+---@class asyncrt.mutex also its own guard: `local _ <close> = mutex:lock()`
+local Mutex = {}
+
+---One at a time, in the order of asking. Works outside a task, as all that does not wait.
+---@return asyncrt.mutex
+function async.mutex() end
+
+---Suspends until the calling task has it. Raises `deadlock` if it has it already, `broken` if the task that had it ended
+---without unlocking it.
+---@return asyncrt.mutex self
+function Mutex:lock() end
+
+---@return asyncrt.mutex? self
+---@return string? message
+---@return string? code "locked"
+function Mutex:try_lock() end
+
+---By its owner; of a broken one by anyone, and it is in use again.
+function Mutex:unlock() end
+
+---@class asyncrt.semaphore
+local Semaphore = {}
+
+---@class asyncrt.guard
+local Guard = {}
+
+---@param n integer permits that are free at first
+---@return asyncrt.semaphore
+function async.semaphore(n) end
+
+---Suspends until so many permits are there for it, in the order of asking: one who asks for many holds up those behind.
+---@param n? integer default 1
+---@return asyncrt.guard guard one that is dropped gives nothing back
+function Semaphore:acquire(n) end
+
+---@param n? integer default 1
+---@return asyncrt.guard?
+---@return string? message
+---@return string? code "empty"
+function Semaphore:try_acquire(n) end
+
+---More permits; for whoever keeps no guard.
+---@param n? integer default 1
+function Semaphore:release(n) end
+
+---Gives back what it holds, once.
+function Guard:release() end
+
+---The same.
+function Guard:close() end
+
+---@class asyncrt.event
+local Event = {}
+
+---@return asyncrt.event
+function async.event() end
+
+---Releases all who wait at this moment, even if it is cleared before they run.
+function Event:set() end
+
+function Event:clear() end
+
+---@return boolean
+function Event:is_set() end
+
+---Suspends until it is set.
+function Event:wait() end

@@ -39,7 +39,8 @@ static int push_end(lua_State *L, struct art_stream *s) {
 /* The first 'n' bytes, and 'more' that are dropped. Nothing is taken if the string cannot be made. */
 static int push_bytes(lua_State *L, struct art_inward *in, size_t n, size_t more) {
   lua_pushlstring(L, n > 0 ? art_buffer_bytes(&in->buffer) : "", n);
-  art_buffer_take(&in->buffer, n + more);
+  if (art_buffer_length(&in->buffer) >= n + more) /* a finaliser may just have closed the stream */
+    art_buffer_take(&in->buffer, n + more);
   return 1;
 }
 

@@ -21,7 +21,8 @@ static void init(struct art_lua_task *t, const struct art_spawn *how) {
   art_waitlist_init(&t->awaiters);
 }
 
-/* So that it is found again when its handle is no longer anchored. Before the slot is taken: this may raise. */
+/* So that it is found again when its handle is no longer anchored. Right before the slot is taken: this may raise, and a
+** finaliser in between might take the slot. */
 static void enter_weak(lua_State *L, struct art_lua_runtime *rt, int handle, int anchors) {
   lua_rawgeti(L, anchors, 0);
   lua_pushvalue(L, handle);
@@ -52,10 +53,10 @@ struct art_lua_task *art_spawn_task(lua_State *L, const struct art_spawn *how, i
     lua_pushvalue(L, fn + 1 + i);
     lua_setiuservalue(L, -2, ART_TASK_MORE + i);
   }
-  if (supervised) enter_weak(L, how->rt, lua_gettop(L), anchors);
   if (how->parent != NULL && (how->parent->flags & ART_HAS_LOCALS) != 0)
     art_locals_inherit(L, how->parent, t, lua_gettop(L));
   if (how->name != 0) set_name(L, t, how->name);
+  if (supervised) enter_weak(L, how->rt, lua_gettop(L), anchors);
   lua_pushvalue(L, -1);
   t->cancel.slot = art_anchor(L, how->rt, anchors); /* the last thing that may raise */
   t->cancel.id = ++how->rt->state->last_id;

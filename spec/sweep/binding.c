@@ -1,8 +1,9 @@
-/* binding [scenario [mode k]]
+/* binding [file of a scenario [mode k]]
 ** Fails every allocation of every scenario in spec/sweep/scenarios, Lua's and the core's alike. A scenario is a chunk
 ** that gets the module and the helpers below and returns true when it has done and checked all its work. A run in
 ** which something was refused must say "not enough memory", exactly that, wherever errors go: as its own error, to
-** on_error, to an awaiter. Or it did all its work without. Then the state is closed, and nothing may be left. */
+** on_error, to an awaiter. Or it did all its work without. Then the state is closed, and nothing may be left. Before
+** that, each runs once with a collector that never rests. */
 #include <glob.h>
 #include <sys/mman.h>
 
@@ -272,6 +273,7 @@ static bool run(void *file, enum mode mode, long k) {
   unsigned long long fds = open_fds();
   lua_State *L = new_state(file);
   sweep.armed = true;
+  if (mode == RESTLESS) lua_gc(L, LUA_GCINC, 1, 1000, 1);
   int status = lua_pcall(L, 2, 1, 0);
   sweep.armed = false;
   bool fine = judge(L, status);
@@ -295,7 +297,7 @@ static void sweep_scenario(const char *name, char *file, char **one) {
     run(file, (enum mode)atoi(one[0]), atol(one[1])) ? sweep.passed++ : sweep.failed++;
     return;
   }
-  for (int mode = HICCUP; mode <= FOR_EVER; mode++) {
+  for (int mode = RESTLESS; mode <= FOR_EVER; mode++) {
     long n = sweep_mode((enum mode)mode, run, file);
     if (mode == ONCE) swept = n;
   }
@@ -312,25 +314,30 @@ static void capture_stderr(void) {
 /* Sites that no scenario can reach, each with its reason. */
 static const char *const excused[] = {NULL};
 
-int main(int argc, char **argv) {
+static void sweep_file(char *file, char **one) {
+  char name[64], *slash = strrchr(file, '/');
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(slash + 1, "."), slash + 1);
+  sweep_scenario(name, file, one);
+}
+
+static void sweep_all(void) {
   glob_t files;
+  sweep_c();
+  sweep_scenario("module load", NULL, NULL);
+  if (glob("spec/sweep/scenarios/*.lua", 0, NULL, &files) != 0) sweep.failed++;
+  for (size_t i = 0; i < files.gl_pathc; i++) sweep_file(files.gl_pathv[i], NULL);
+  globfree(&files);
+  check_sites("csrc/*/*.c", excused);
+}
+
+int main(int argc, char **argv) {
   watch_over();
   capture_stderr();
-  lua_close(
-      new_state("spec/sweep/scenarios/await.lua")); /* the translations are no part of a run */
-  if (argc == 1) {
-    sweep_c();
-    sweep_scenario("module load", NULL, NULL);
-  }
-  if (glob("spec/sweep/scenarios/*.lua", 0, NULL, &files) != 0) sweep.failed++;
-  for (size_t i = 0; i < files.gl_pathc; i++) {
-    char name[64], *file = files.gl_pathv[i], *slash = strrchr(file, '/');
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(slash + 1, "."), slash + 1);
-    if (argc == 1 || strcmp(argv[1], name) == 0)
-      sweep_scenario(name, file, argc > 3 ? argv + 2 : NULL);
-  }
-  globfree(&files);
+  lua_close(new_state("/dev/null")); /* the translations are no part of a run */
+  if (argc == 1)
+    sweep_all();
+  else
+    sweep_file(argv[1], argc > 3 ? argv + 2 : NULL);
   for (struct binary *b = binaries; b->bytes != NULL; b++) free(b->bytes);
-  if (argc == 1) check_sites("csrc/*/*.c", excused);
   return finish();
 }

@@ -24,12 +24,14 @@
 
 /* Lua answers a refusal with a full collection and asks again; only a second refusal is a failure to it. */
 enum mode {
+  RESTLESS, /* nothing is refused, but Lua collects all the time: what is not anchored goes */
   HICCUP,  /* one request is refused: Lua collects in the middle of whatever it does, and goes on */
   ONCE,    /* one allocation fails */
   FOR_EVER /* and all that follow */
 };
 
-static const char *const mode_names[] = {"one request", "once", "for ever"};
+static const char *const mode_names[] = {"with a restless collector", "one request", "once",
+                                         "for ever"};
 
 /* Where the hook of the core was refused something. */
 struct site {
@@ -58,7 +60,7 @@ static struct {
 static bool refuses(bool is_lua) {
   bool second_try = sweep.lua_asks_again && is_lua;
   sweep.lua_asks_again = false;
-  if (!sweep.armed) return false;
+  if (!sweep.armed || sweep.mode == RESTLESS) return false;
   if (second_try && sweep.mode == ONCE) return true; /* not a request of its own */
   long n = sweep.requests++;
   bool refused = sweep.mode == FOR_EVER ? n >= sweep.k : n == sweep.k;

@@ -18,14 +18,14 @@ int art_arg_error(lua_State *L, int arg, const char *function, const char *messa
   return luaL_error(L, "bad argument #%d to '%s' (%s)", arg, function, message);
 }
 
-static const char *type_name(lua_State *L, int arg) {
+const char *art_type_name(lua_State *L, int arg) {
   if (luaL_getmetafield(L, arg, "__name") == LUA_TSTRING) return lua_tostring(L, -1);
   if (lua_type(L, arg) == LUA_TLIGHTUSERDATA) return "light userdata";
   return lua_isnone(L, arg) ? "no value" : luaL_typename(L, arg);
 }
 
 int art_type_error(lua_State *L, int arg, const char *function, const char *expected) {
-  const char *got = type_name(L, arg);
+  const char *got = art_type_name(L, arg);
   return art_arg_error(L, arg, function, lua_pushfstring(L, "%s expected, got %s", expected, got));
 }
 

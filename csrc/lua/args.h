@@ -14,6 +14,9 @@ int art_arg_error(lua_State *L, int arg, const char *function, const char *messa
 /* ... (number expected, got table) */
 int art_type_error(lua_State *L, int arg, const char *function, const char *expected);
 
+/* [-0, +1, m] "number", "no value", "asyncrt.task": what Lua's own messages call the type of a value. */
+const char *art_type_name(lua_State *L, int arg);
+
 void art_check_has_call(lua_State *L, int arg, const char *function);
 
 /* A function, or anything that can be called like one. */

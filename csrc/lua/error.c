@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "lua/args.h"
 #include "lua/cancel.h"
 #include "lua/task.h"
 #include "lua/trace.h"
@@ -132,14 +133,15 @@ uint64_t art_cancel_id(lua_State *L, int index) {
 }
 
 static int error_tostring(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
+  if (!art_is_error(L, 1)) return art_type_error(L, 1, "tostring", ERROR_NAME);
   lua_getfield(L, 1, "message");
-  luaL_tolstring(L, -1, NULL);
+  art_push_words(L, -1);
   return 1;
 }
 
 /* The traceback is put into words only when somebody reads it. */
 static int error_index(lua_State *L) {
+  if (!art_is_error(L, 1)) return art_type_error(L, 1, "__index", ERROR_NAME);
   if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "traceback") != 0) return 0;
   art_push_story(L, 1);
   if (lua_isnil(L, -1)) art_push_words(L, 1); /* caught before it reached a handler of ours */

@@ -65,6 +65,12 @@ static int is_error(lua_State *L) {
   return 1;
 }
 
+/* type_name(value) -> as messages have it; without a value "no value" */
+static int type_name(lua_State *L) {
+  lua_pushstring(L, art_type_name(L, 1));
+  return 1;
+}
+
 static int spawn_site(lua_State *L) {
   struct art_lua_task *t = art_to_task(L, 1, "spawn_site");
   art_push_spawn_site(L, t, 1);
@@ -110,14 +116,8 @@ static int counts(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg art_inspect_functions[] = {{"live", live},
-                                          {"story", story},
-                                          {"words", words},
-                                          {"hooks", hooks},
-                                          {"new_error", new_error},
-                                          {"is_error", is_error},
-                                          {"spawn_site", spawn_site},
-                                          {"checkpoint", checkpoint},
-                                          {"runtimes", runtimes},
-                                          {"counts", counts},
-                                          {NULL, NULL}};
+const luaL_Reg art_inspect_functions[] = {
+    {"live", live},           {"story", story},           {"words", words},
+    {"hooks", hooks},         {"new_error", new_error},   {"is_error", is_error},
+    {"type_name", type_name}, {"spawn_site", spawn_site}, {"checkpoint", checkpoint},
+    {"runtimes", runtimes},   {"counts", counts},         {NULL, NULL}};

@@ -5,6 +5,6 @@
 #include <lauxlib.h>
 
 extern const luaL_Reg art_inspect_functions
-    []; /* live, counts, runtimes, story, words, hooks, new_error, is_error, spawn_site, checkpoint */
+    []; /* live, counts, runtimes, story, words, hooks, new_error, is_error, type_name, spawn_site, checkpoint */
 
 #endif

@@ -116,8 +116,8 @@ static int block_join(lua_State *L, int status, lua_KContext ctx) {
   return block_end(L, block);
 }
 
-static int close_block(lua_State *L, const char *name) {
-  struct art_scope_handle *handle = art_check_handle(L, CLOSED, name, ART_SCOPE_NAME);
+/* With an error or nil as the second argument. */
+static int close_block(lua_State *L, const struct art_scope_handle *handle, const char *name) {
   struct art_scope *nursery = handle->scope;
   if (nursery == NULL) return 0; /* closing twice is fine */
   struct art_lua_task *t = art_current_in_lua(L, name);
@@ -133,14 +133,16 @@ static int close_block(lua_State *L, const char *name) {
 }
 
 static int scope_close_variable(lua_State *L) {
+  const struct art_scope_handle *handle = art_check_handle(L, CLOSED, "close", ART_SCOPE_NAME);
   lua_settop(L, ERROR);
-  return close_block(L, "close");
+  return close_block(L, handle, "close");
 }
 
 static int scope_close(lua_State *L) {
+  const struct art_scope_handle *handle = art_check_handle(L, CLOSED, "close", ART_SCOPE_NAME);
   lua_settop(L, CLOSED);
   lua_pushnil(L);
-  return close_block(L, "close");
+  return close_block(L, handle, "close");
 }
 
 /* --- the handle -------------------------------------------------------------------------------------------- */

@@ -124,7 +124,9 @@ static int begin(lua_State *L, struct art_stream *s, struct art_lua_task *t) {
 
 /* A close wakes all at once: it was not the turn that came, and the write that has it tells how far it got. */
 static int come_too_late(lua_State *L) {
-  return with_sent(L, art_push_closed(L), 0);
+  bool writes = lua_gettop(L) >= BYTES;
+  int n = art_push_closed(L);
+  return writes ? with_sent(L, n, 0) : n;
 }
 
 static int turn_k(lua_State *L, int status, lua_KContext ctx) {

@@ -7,14 +7,6 @@ local args = {}
 
 local CALLER = 4 -- fail <- checker <- the function that checks <- who called it
 
--- The name that Lua's own messages give to a value's type.
-local function type_name(n, value)
-  if n == 0 then return "no value" end
-  local meta = getmetatable(value)
-  local name = type(meta) == "table" and rawget(meta, "__name")
-  return type(name) == "string" and name or type(value)
-end
-
 local function fail(name, arg, problem)
   local called_as = debug.getinfo(3, "n").namewhat
   if called_as == "method" then arg = arg - 1 end -- self is not counted
@@ -24,25 +16,33 @@ end
 
 local function is_callable(value)
   if type(value) == "function" then return true end
-  local meta = getmetatable(value)
-  return type(meta) == "table" and rawget(meta, "__call") ~= nil
+  local meta = debug.getmetatable(value) -- also one that hides itself
+  return meta ~= nil and rawget(meta, "__call") ~= nil
 end
 
 function args.callable(name, arg, ...)
   local value = ...
   if is_callable(value) then return end
-  fail(name, arg, "function expected, got " .. type_name(select("#", ...), value))
+  fail(name, arg, "function expected, got " .. core.type_name(...))
 end
 
 function args.string(name, arg, ...)
   local value = ...
   if type(value) == "string" then return end
-  fail(name, arg, "string expected, got " .. type_name(select("#", ...), value))
+  fail(name, arg, "string expected, got " .. core.type_name(...))
+end
+
+-- What may be a socket's host: a string, not empty, that C can read to its end.
+function args.host(name, arg, ...)
+  local value = ...
+  if type(value) ~= "string" then fail(name, arg, "string expected, got " .. core.type_name(...)) end
+  if value:find("\0", 1, true) then fail(name, arg, "host contains zeros") end
+  if value == "" or value == "unix:" then fail(name, arg, value == "" and "host is empty" or "path is empty") end
 end
 
 function args.integer(low, high, name, arg, ...)
   local value = ...
-  if type(value) ~= "number" then fail(name, arg, "number expected, got " .. type_name(select("#", ...), value)) end
+  if type(value) ~= "number" then fail(name, arg, "number expected, got " .. core.type_name(...)) end
   local integer = math.tointeger(value)
   if not integer then fail(name, arg, "number has no integer representation") end
   if integer < low or integer > high then fail(name, arg, ("%d is not in %d..%d"):format(integer, low, high)) end
@@ -60,7 +60,7 @@ local is_kind = {
 -- A table of options, or none; `kinds` has the kind of each one that there is.
 function args.options(kinds, name, arg, opts)
   if opts == nil then return end
-  if type(opts) ~= "table" then fail(name, arg, "table expected, got " .. type_name(1, opts)) end
+  if type(opts) ~= "table" then fail(name, arg, "table expected, got " .. core.type_name(opts)) end
   for option, value in pairs(opts) do
     local kind = kinds[option]
     if not kind then fail(name, arg, ("unknown option '%s'"):format(tostring(option))) end
@@ -71,7 +71,7 @@ end
 -- Seconds: numbers only, NaN is an error.
 function args.seconds(name, arg, ...)
   local value = ...
-  if type(value) ~= "number" then fail(name, arg, "number expected, got " .. type_name(select("#", ...), value)) end
+  if type(value) ~= "number" then fail(name, arg, "number expected, got " .. core.type_name(...)) end
   if value ~= value then fail(name, arg, "number of seconds is NaN") end
 end
 
@@ -79,7 +79,7 @@ end
 function args.object(meta, name, arg, ...)
   local value = ...
   if type(value) == "table" and getmetatable(value) == meta then return end
-  fail(name, arg, ("%s expected, got %s"):format(meta.__name, type_name(select("#", ...), value)))
+  fail(name, arg, ("%s expected, got %s"):format(meta.__name, core.type_name(...)))
 end
 
 function args.any(name, arg, ...)

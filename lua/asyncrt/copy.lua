@@ -17,6 +17,7 @@ local function copy(...)
   local from, to = ...
   args.check(has_method(from, "read"), "copy", 1, "stream to read from expected")
   args.check(has_method(to, "write"), "copy", 2, "stream to write to expected")
+  args.checkpoint("copy")
   local total = 0
   while true do
     local piece, message, code = from:read(PIECE)

@@ -54,12 +54,15 @@ function methods.wait(...)
   return wait((...))
 end
 
-function Interval.__call(self)
+function Interval.__call(...)
+  args.object(Interval, "interval", 1, ...)
   args.checkpoint("interval")
-  return wait(self)
+  return wait((...))
 end
 
-function Interval.__tostring(self)
+function Interval.__tostring(...)
+  args.object(Interval, "tostring", 1, ...)
+  local self = ...
   return ("interval of %g s (tick %d)"):format(self.period, self.last)
 end
 

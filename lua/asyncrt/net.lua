@@ -25,7 +25,7 @@ end
 
 -- The number of the argument after the port, and the arguments from there on: a path has no port.
 local function after_port(host, ...)
-  if is_path(host) and (...) ~= nil then return 2, ... end
+  if is_path(host) and ((...) ~= nil or select("#", ...) < 2) then return 2, ... end
   return 3, select(2, ...)
 end
 
@@ -91,7 +91,7 @@ end
 -- @raise misuse, cancelled
 function net.connect(...)
   local host, port = ...
-  args.string("connect", 1, ...)
+  args.host("connect", 1, ...)
   args.check(host ~= "*", "connect", 1, "'*' is for listen")
   if not is_path(host) then args.integer(0, 65535, "connect", 2, select(2, ...)) end
   local arg, opts = after_port(...)
@@ -132,7 +132,7 @@ end
 -- @raise misuse, cancelled
 function net.listen(...)
   local host, port = ...
-  args.string("listen", 1, ...)
+  args.host("listen", 1, ...)
   if not is_path(host) then args.integer(0, 65535, "listen", 2, select(2, ...)) end
   local arg, opts = after_port(...)
   args.options(LISTEN, "listen", arg, opts)
@@ -161,10 +161,10 @@ end
 -- @raise misuse, cancelled
 function net.serve(...)
   local host, port = ...
-  args.string("serve", 1, ...)
+  args.host("serve", 1, ...)
   if not is_path(host) then args.integer(0, 65535, "serve", 2, select(2, ...)) end
   local arg, handler, opts = after_port(...)
-  args.callable("serve", arg, handler)
+  args.callable("serve", arg, select(arg, ...))
   args.options(SERVE, "serve", arg + 1, opts)
   args.checkpoint("serve")
   local own, of_listen = split(opts)

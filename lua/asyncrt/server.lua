@@ -97,8 +97,9 @@ end
 --- Where it listens; also when it has stopped.
 -- @treturn string host
 -- @treturn integer port nil for a path
-function methods:address()
-  args.object(Server, "address", 1, self)
+function methods.address(...)
+  args.object(Server, "address", 1, ...)
+  local self = ...
   return self.host, self.port
 end
 
@@ -106,36 +107,45 @@ end
 -- @tparam[opt] number grace seconds; default: the option of serve
 -- @treturn boolean whether every handler ended by itself
 -- @raise misuse, cancelled
-function methods:stop(...)
-  args.object(Server, "stop", 1, self)
-  if (...) ~= nil then args.seconds("stop", 2, ...) end
+function methods.stop(...)
+  args.object(Server, "stop", 1, ...)
+  local self, grace = ...
+  if grace ~= nil then args.seconds("stop", 2, grace) end
   args.checkpoint("stop")
-  return stop(self, ... or self.grace)
+  return stop(self, grace or self.grace)
 end
 
 --- Waits until the server has ended, after stop or close. Suspends.
 -- @raise misuse, cancelled
-function methods:wait()
-  args.object(Server, "wait", 1, self)
+function methods.wait(...)
+  args.object(Server, "wait", 1, ...)
   args.checkpoint("wait")
-  wait(self)
+  wait((...))
 end
 
 --- Accepts no more and cancels the handlers; returns at once.
-function methods:close()
-  args.object(Server, "close", 1, self)
+function methods.close(...)
+  args.object(Server, "close", 1, ...)
+  local self = ...
   self.listener:close()
   self.task:cancel("server closed")
 end
 
 -- A block that is left in haste leaves no grace. Either way nothing of the server is left after it.
-function Server:__close(err)
-  if err == nil and not core.cancelling() then return stop(self, self.grace) end
+function Server.__close(...)
+  args.object(Server, "close", 1, ...)
+  local self, err = ...
+  if err == nil and not core.cancelling() then
+    args.checkpoint("close")
+    return stop(self, self.grace)
+  end
   self:close()
   core.shield(wait, self)
 end
 
-function Server:__tostring()
+function Server.__tostring(...)
+  args.object(Server, "tostring", 1, ...)
+  local self = ...
   local where = self.port and ("%s:%d"):format(self.host, self.port) or self.host
   return ("server %s (%d connections)"):format(where, self.active)
 end

@@ -404,7 +404,7 @@ describe("net", function()
       message(net.listen, "::1", 1, { backlog = 0 }))
     assert.equal("bad argument #3 to 'listen' (field 'nodelay' must be a boolean)",
       message(net.listen, "::1", 1, { nodelay = 1 }))
-    assert.equal("bad argument #3 to 'serve' (function expected, got nil)", message(net.serve, "::1", 1))
+    assert.equal("bad argument #3 to 'serve' (function expected, got no value)", message(net.serve, "::1", 1))
     assert.equal("bad argument #4 to 'serve' (field 'grace' must be a number of seconds)",
       message(net.serve, "::1", 1, print, { grace = "1" }))
     assert.equal("bad argument #3 to 'serve' (unknown option 'limits')",

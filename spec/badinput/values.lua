@@ -44,6 +44,13 @@ function makers.runtime(env)
   return env:keep(async.runtime { clock = "virtual" })
 end
 
+-- With room, and with something in it.
+function makers.channel()
+  local channel = async.channel(2)
+  channel:send("a message")
+  return channel
+end
+
 function makers.interval()
   return async.interval(1)
 end
@@ -130,7 +137,7 @@ local NAN = 0 / 0
 
 kinds.callable = {
   expected = "function",
-  takes = set("function", "interval"),
+  takes = set("function", "interval", "channel"),
   valid = nothing,
   fine = {
     setmetatable({}, { __call = nothing }),
@@ -186,7 +193,7 @@ end
 values.field = {
   boolean = { expected = "a boolean", takes = set("boolean") },
   string = { expected = "a string", takes = set("string") },
-  callable = { expected = "a function", takes = set("function", "interval") },
+  callable = { expected = "a function", takes = set("function", "interval", "channel") },
   integer = { expected = "an integer", takes = set("number"), bad = { 1.5, 0.0, NAN, math.huge } },
   positive = { expected = "a positive integer", takes = {}, bad = { 0, -1, 1.5, NAN, math.huge, 2 ^ 31 } },
   seconds = { expected = "a number of seconds", takes = set("number"), bad = { NAN } },

@@ -1,0 +1,74 @@
+-- Channels.
+local async = require "asyncrt"
+local calls = require "spec.badinput.calls"
+local values = require "spec.badinput.values"
+
+local kinds = values.kinds
+local on, meta, made = calls.on, calls.meta, calls.made
+
+local entries = {}
+
+local MOST = 2147483648
+
+local capacity = { optional = true, expected = "number", takes = { number = true }, valid = 0,
+  fine = { 1, MOST, 3.0, math.huge }, bad = {} }
+for _, n in ipairs { 1.5, -0.5, 0 / 0, -math.huge, 1e300 } do
+  table.insert(capacity.bad, { n, "number has no integer representation" })
+end
+for _, n in ipairs { -1, MOST + 1, math.mininteger, math.maxinteger } do
+  table.insert(capacity.bad, { n, ("%d is not in 0..%d"):format(n, MOST) })
+end
+entries.channel = { args = { capacity } }
+
+local function rendezvous() return async.channel() end
+
+local function full()
+  local channel = async.channel(1)
+  channel:send("a message")
+  return channel
+end
+
+local function closed()
+  local channel = async.channel(1)
+  channel:close()
+  return channel
+end
+
+local is_closed = { returns = { nil, "closed", "closed" } }
+
+-- What nobody takes must be something.
+local message = { expected = "value", takes = {}, valid = "a message", fine = { false, 0 / 0, {} } }
+for _, sort in ipairs(values.sorts) do message.takes[sort] = sort ~= "nil" end
+
+entries["channel:send"] = { needs = "suspend", args = { message }, rows = {
+  on("a rendezvous", made(rendezvous), "send", { waits = true }, 1),
+  on("a full one", made(full), "send", { waits = true }, 1),
+  on("a closed one", made(closed), "send", is_closed, 1),
+} }
+entries["channel:try_send"] = { args = { message }, rows = {
+  on("a rendezvous", made(rendezvous), "try_send", { returns = { nil, "full", "full" } }, 1),
+  on("a full one", made(full), "try_send", { returns = { nil, "full", "full" } }, 1),
+  on("a closed one", made(closed), "try_send", is_closed, 1),
+} }
+entries["channel:recv"] = { needs = "suspend", rows = {
+  on("a rendezvous", made(rendezvous), "recv", { waits = true }),
+  on("a full one", made(full), "recv", { returns = { "a message" } }),
+  on("a closed one", made(closed), "recv", is_closed),
+} }
+entries["channel:try_recv"] = { rows = {
+  on("a rendezvous", made(rendezvous), "try_recv", { returns = { nil, "empty", "empty" } }),
+  on("a closed one", made(closed), "try_recv", is_closed),
+} }
+entries["channel:close"] = { rows = { on("a closed one", made(closed), "close", { returns = {} }) } }
+entries["channel:name"] = { args = { kinds.optional(kinds.string) } }
+entries["channel.__call"] = { needs = "suspend", name = "recv", rows = {
+  meta("a closed one", made(closed), "__call", { returns = {} }),
+} }
+entries["channel.__close"] = { name = "close" }
+entries["channel.__len"] = { name = "len", rows = {
+  meta("a full one", made(full), "__len", { returns = { 1 } }),
+  meta("a closed one", made(closed), "__len", { returns = { 0 } }),
+} }
+entries["channel.__tostring"] = { name = "tostring" }
+
+return entries

@@ -51,6 +51,22 @@ function makers.channel()
   return channel
 end
 
+function makers.mutex()
+  return async.mutex()
+end
+
+function makers.semaphore()
+  return async.semaphore(1)
+end
+
+function makers.guard()
+  return async.semaphore(1):acquire()
+end
+
+function makers.event()
+  return async.event()
+end
+
 function makers.interval()
   return async.interval(1)
 end

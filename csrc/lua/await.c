@@ -74,8 +74,8 @@ static int join_k(lua_State *L, int status, lua_KContext ctx) {
   return resumed(L, ctx, join_k, answer_join);
 }
 
-/* Would the target's end wait for ours? Ancestors were spawned before and have scopes of their own. */
-static int check_no_cycle(lua_State *L, struct art_lua_task *t, struct art_lua_task *target) {
+/* Ancestors were spawned before and have scopes of their own. */
+int art_check_no_cycle(lua_State *L, struct art_lua_task *t, struct art_lua_task *target) {
   if (target->cancel.id > t->cancel.id) return 0;
   if (target != t && (target->scope == NULL || target->scope->owner != target)) return 0;
   if (!art_is_ancestor(target, t)) return 0;
@@ -92,7 +92,7 @@ static int wait_or_answer(lua_State *L, const char *name, lua_KFunction k,
   struct art_lua_task *t = art_checkpoint(L, name);
   if (target->outcome != ART_OPEN && art_executor_spend(t->core.executor)) return answer(L, target);
   if (target->outcome != ART_OPEN) return art_yield(L, t, k, (lua_KContext)t);
-  check_no_cycle(L, t, target);
+  art_check_no_cycle(L, t, target);
   wait_for(t, target);
   return art_park(L, t, &task_wait, k, (lua_KContext)t);
 }

@@ -5,6 +5,7 @@
 #include "lua/args.h"
 #include "lua/error.h"
 #include "lua/park.h"
+#include "lua/sending.h"
 #include "lua/socket.h"
 #include "lua/task.h"
 
@@ -28,14 +29,22 @@ static void hand_over(lua_State *L, struct art_party *receiver, int n) {
   conclude(receiver);
 }
 
-/* They are above the channel. */
 static int values_of(const struct art_party *sender) {
-  return lua_gettop(sender->co) - SELF;
+  if (sender->sending == 0) return lua_gettop(sender->co) - SELF;
+  const struct art_sending *s = lua_touserdata(sender->co, sender->sending);
+  return s->n;
 }
 
 /* [-0, +n, -] From a sender that waits; there must be room on the stack. */
 static void pull(lua_State *L, struct art_party *sender, int n) {
-  lua_xmove(sender->co, L, n);
+  if (sender->sending == 0) {
+    lua_xmove(sender->co, L, n);
+  } else {
+    for (int i = 0; i < n; i++) {
+      lua_getiuservalue(sender->co, sender->sending, ART_SENDING_MESSAGE + i);
+      lua_xmove(sender->co, L, 1);
+    }
+  }
   conclude(sender);
 }
 
@@ -308,7 +317,7 @@ static int channel_tostring(lua_State *L) {
 
 const luaL_Reg art_channel_functions[] = {{"channel", channel}, {NULL, NULL}};
 const luaL_Reg art_channel_methods[] = {
-    {"send", channel_send}, {"try_send", try_send}, {NULL, NULL}};
+    {"send", channel_send}, {"try_send", try_send}, {"sending", art_channel_sending}, {NULL, NULL}};
 const luaL_Reg art_receive_methods[] = {{"recv", channel_recv},
                                         {"try_recv", try_recv},
                                         {"close", channel_close},

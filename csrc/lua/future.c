@@ -75,15 +75,31 @@ static int done(lua_State *L) {
   return 1;
 }
 
-static int answer(lua_State *L, struct future *f) {
-  lua_getiuservalue(L, SELF, VALUES);
+bool art_future_is_set(const void *future) {
+  return ((const struct future *)future)->state != OPEN;
+}
+
+struct art_waitlist *art_future_waiters(void *future) {
+  return &((struct future *)future)->waiters;
+}
+
+int art_future_push(lua_State *L, int index) {
+  struct future *f = lua_touserdata(L, index);
+  lua_getiuservalue(L, index, VALUES);
   if (f->state == REJECTED) {
     f->observed = true;
-    return art_rethrow(L);
+    return -1;
   }
-  art_check_stack(L, f->n, "too many results");
-  for (int i = 1; i <= f->n; i++) lua_rawgeti(L, SELF + 1, i);
+  int values = lua_gettop(L);
+  art_check_stack(L, f->n + 1, "too many results");
+  for (int i = 1; i <= f->n; i++) lua_rawgeti(L, values, i);
+  lua_remove(L, values);
   return f->n;
+}
+
+static int answer(lua_State *L) {
+  int n = art_future_push(L, SELF);
+  return n < 0 ? art_rethrow(L) : n;
 }
 
 static void leave(struct art_lua_task *t) {
@@ -111,14 +127,14 @@ static int await_k(lua_State *L, int status, lua_KContext ctx) {
     return art_raise_cancelled(L, t);
   }
   if (f->state == OPEN) return art_park(L, t, &future_wait, await_k, ctx);
-  return answer(L, f);
+  return answer(L);
 }
 
 static int await(lua_State *L) {
   struct future *f = check(L, "await");
   struct art_lua_task *t = art_checkpoint(L, "await");
   lua_settop(L, SELF);
-  if (f->state != OPEN && art_executor_spend(t->core.executor)) return answer(L, f);
+  if (f->state != OPEN && art_executor_spend(t->core.executor)) return answer(L);
   if (f->state != OPEN) return art_yield(L, t, await_k, (lua_KContext)t);
   t->parking.in.task = NULL;
   t->parking.in.waiter = (struct art_waiter){.waker = &t->core.waker};

@@ -8,6 +8,7 @@
 #include "lua/boundary.h"
 #include "lua/channel.h"
 #include "lua/connect.h"
+#include "lua/deadline.h"
 #include "lua/ending.h"
 #include "lua/error.h"
 #include "lua/event.h"
@@ -22,7 +23,9 @@
 #include "lua/run.h"
 #include "lua/runtime.h"
 #include "lua/scope.h"
+#include "lua/select.h"
 #include "lua/semaphore.h"
+#include "lua/sending.h"
 #include "lua/spawn.h"
 #include "lua/stream.h"
 #include "lua/task.h"
@@ -106,6 +109,14 @@ static void open_sync_types(lua_State *L) {
   lua_pop(L, 4);
 }
 
+static void open_message_types(lua_State *L) {
+  new_type(L, ART_CHANNEL_NAME, LIST(art_channel_methods, art_receive_methods),
+           LIST(art_receive_metamethods));
+  new_type(L, ART_SENDING_NAME, NOTHING, LIST(art_sending_metamethods));
+  new_type(L, ART_DEADLINE_NAME, NOTHING, LIST(art_deadline_metamethods));
+  lua_pop(L, 3);
+}
+
 static void open_types(lua_State *L) {
   open_tasks(L);
   new_type(L, ART_SCOPE_NAME, LIST(art_scope_methods, art_scope_spawn_methods),
@@ -120,10 +131,10 @@ static void open_types(lua_State *L) {
            LIST(art_stream_metamethods));
   new_type(L, ART_LISTENER_NAME, LIST(art_listener_methods), LIST(art_listener_metamethods));
   new_type(L, ART_LOOKUP_NAME, NOTHING, LIST(art_lookup_metamethods));
-  new_type(L, ART_CHANNEL_NAME, LIST(art_channel_methods, art_receive_methods),
-           LIST(art_receive_metamethods));
-  lua_pop(L, 7);
+  lua_pop(L, 6);
+  open_message_types(L);
   open_sync_types(L);
+  art_select_open(L, STATE);
   art_new_error_meta(L, STATE);
   set_value(L, ART_ERROR_META);
 }
@@ -177,7 +188,8 @@ int luaopen_asyncrt_core(lua_State *L) {
       art_run_functions,      art_runtime_functions, art_spawn_functions,     art_scope_functions,
       art_boundary_functions, art_time_functions,    art_waker_functions,     art_future_functions,
       art_inspect_functions,  art_connect_functions, art_listener_functions,  art_resolve_functions,
-      art_channel_functions,  art_mutex_functions,   art_semaphore_functions, art_event_functions};
+      art_channel_functions,  art_mutex_functions,   art_semaphore_functions, art_event_functions,
+      art_select_functions,   art_deadline_functions};
   luaL_checkversion(L);
   if (lua_getfield(L, LUA_REGISTRYINDEX, MODULE) == LUA_TTABLE) return 1;
   lua_settop(L, STATE);

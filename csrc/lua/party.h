@@ -1,4 +1,4 @@
-/* Party: one side of an exchange of values, waiting for the other. */
+/* Party: one side of an exchange of values, waiting for the other: a task in its send or recv, or one case of a select. */
 #ifndef ART_LUA_PARTY_H
 #define ART_LUA_PARTY_H
 
@@ -9,7 +9,8 @@
 
 struct art_party {
   struct art_waiter waiter;
-  lua_State *co;  /* waits in a C function, which finds what it received on top of its stack */
+  lua_State *co; /* waits in a C function, which finds what it received on top of its stack */
+  int sending; /* where on its stack the asyncrt.sending is that has the values; 0: they are above the channel at 1 */
   bool exchanged; /* set by the other side before the wake */
 };
 

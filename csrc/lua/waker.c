@@ -4,6 +4,7 @@
 #include "lua/error.h"
 #include "lua/args.h"
 #include "lua/park.h"
+#include "lua/select.h"
 #include "lua/task.h"
 
 #define WAKER_NAME "asyncrt.waker"
@@ -62,8 +63,13 @@ static int waker_wake(lua_State *L) {
   struct art_lua_task *t = w->task;
   if (t->outcome != ART_OPEN) return 0;
   t->flags |= ART_PERMIT;
-  if (t->wait == &park_wait) art_task_wake(&t->core);
+  if (t->wait == &park_wait || art_waits_in_select(t)) art_task_wake(&t->core);
   return 0;
+}
+
+struct art_lua_task *art_waker_task(lua_State *L, int index) {
+  struct waker *w = lua_touserdata(L, index);
+  return w->task;
 }
 
 static int waker_tostring(lua_State *L) {

@@ -4,6 +4,11 @@
 
 #include <lauxlib.h>
 
+struct art_lua_task;
+
+/* Whose waker is at 'index'. */
+struct art_lua_task *art_waker_task(lua_State *L, int index);
+
 extern const char *const art_waker_name;
 extern const luaL_Reg art_waker_functions[]; /* waker, park */
 extern const luaL_Reg art_waker_methods[];

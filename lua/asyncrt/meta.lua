@@ -144,6 +144,25 @@ function async.future(on_cancel) end
 ---@return asyncrt.channel
 function async.channel(capacity) end
 
+---@alias asyncrt.awaitable asyncrt.task|asyncrt.future|asyncrt.channel|asyncrt.sending|asyncrt.deadline|asyncrt.waker
+
+---Waits for several things at once, or for those in one list; `false` switches a case off. Exactly one takes effect,
+---of those that are ready any one.
+---@param ... asyncrt.awaitable|false|(asyncrt.awaitable|false)[]
+---@return integer index
+---@return any ... what the case's own call would give; raises as it would, our own errors with a field `case`
+function async.select(...) end
+
+---For select: in so many seconds.
+---@param seconds number
+---@return asyncrt.deadline
+function async.after(seconds) end
+
+---For select: at that time of the runtime's clock.
+---@param time number
+---@return asyncrt.deadline
+function async.at(time) end
+
 -- Errors -----------------------------------------------------------------------------------------------------------
 
 ---As assert, but raises an error of kind `io` with that message and code.

@@ -176,6 +176,12 @@ function Channel:recv() end
 ---@return string? code "full", "closed"
 function Channel:try_send(first, ...) end
 
+---For select: sends if the case is taken.
+---@param first any not nil
+---@param ... any
+---@return asyncrt.sending
+function Channel:sending(first, ...) end
+
 ---Receives if that can be done at once.
 ---@return any first
 ---@return any ... nil, then a message and "empty" or "closed"
@@ -187,3 +193,7 @@ function Channel:close() end
 ---@param new? string
 ---@return string? name
 function Channel:name(new) end
+
+---@class asyncrt.sending a message and its channel, for select
+
+---@class asyncrt.deadline for select

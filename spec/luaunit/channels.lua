@@ -1,5 +1,5 @@
--- Channels under many schedules: whatever is cancelled or closed when, messages in = messages out + what is left, what
--- one gets from another is in order, and what a call says is what happened.
+-- Channels and select under many schedules: whatever is cancelled or closed when, messages in = messages out + what is
+-- left, what one gets from another is in order, and what a call says is what happened.
 local lu = require "luaunit"
 local async = require "asyncrt"
 
@@ -60,8 +60,15 @@ local function sender(ch, books, name, random)
   while true do
     local v = books.new()
     local done
-    if random(4) == 1 then
+    local how = random(4)
+    if how == 1 then
       done = ch:try_send(v, name)
+    elseif how == 2 then
+      done = select(2, async.select(async.after(0.2), ch:sending(v, name)))
+    elseif how == 3 then -- both at once: a task never gets what it sends itself
+      local i, first, from = async.select(ch, ch:sending(v, name))
+      done = i == 2 and first
+      if i == 1 and first then books.note(first, from, name) end
     else
       done = ch:send(v, name)
     end
@@ -73,8 +80,11 @@ end
 local function receiver(ch, books, me, random)
   while true do
     local v, name
-    if random(4) == 1 then
+    local how = random(3)
+    if how == 1 then
       v, name = ch:try_recv()
+    elseif how == 2 then
+      v, name = select(2, async.select(async.channel(), false, ch, async.after(0.2)))
     else
       v, name = ch:recv()
     end
@@ -184,6 +194,21 @@ local sides = {
   },
 }
 
+-- The same as one of several cases, of which the others never come.
+local function select_side(side, case)
+  return {
+    wait = function(ch)
+      local never, idle = async.future(), async.channel()
+      return select(2, async.select(idle, case(ch), never, idle:sending(1), async.after(math.huge)))
+    end,
+    serve = side.serve,
+    left = side.left,
+  }
+end
+
+sides.select_receive = select_side(sides.receive, function(ch) return ch end)
+sides.select_send = select_side(sides.send, function(ch) return ch:sending("message") end)
+
 -- The task under test, and what came of it.
 local function start(side, ch)
   local result = {}
@@ -200,7 +225,8 @@ local function start(side, ch)
 end
 
 function moments.served_before(side, ch)
-  local other = async.spawn(function() return side == sides.receive and ch:send("message") or ch:recv() end)
+  local receives = side.serve == sides.receive.serve
+  local other = async.spawn(function() return receives and ch:send("message") or not receives and ch:recv() end)
   settle()
   local task, result = start(side, ch)
   task:await()

@@ -223,7 +223,9 @@ describe("select", function()
       assert.same({ 1, "x", n = 2 }, pack_select(ch))
       assert.same({ 1, n = 1 }, pack_select(waker))
       async.spawn(function()
-        assert.matches("waker of another task", error_of(async.select, waker))
+        assert.matches("bad argument #1 to 'select' %(waker of another task%)",
+          error_of(function() async.select(waker) end))
+        assert.matches("%(item 2: waker of another task%)", error_of(async.select, { ch, waker }))
       end)
       async.sleep(1)
     end)
@@ -294,13 +296,16 @@ describe("select", function()
       assert.matches("bad argument #1 to 'select' %(awaitable or false expected, got asyncrt.runtime%)",
         error_of(function() async.select(async.runtime { clock = "virtual" }) end))
       assert.matches("item 2: awaitable or false expected, got number", error_of(async.select, { ch, 1 }))
-      assert.matches("'select' has no case", error_of(async.select))
+      assert.matches("bad argument #1 to 'select' %(awaitable or false expected, got no value%)",
+        error_of(function() async.select() end))
       assert.matches("'select' has no case", error_of(async.select, {}))
       assert.matches("'select' has no case", error_of(async.select, false, false))
       assert.equal("deadlock", error_of(async.select, ch, async.current()).kind)
       assert.matches("value expected", error_of(function() return ch:sending(nil, 1) end))
     end)
     assert.matches("'select' called outside a task", error_of(async.select, async.channel()))
+    assert.matches("bad argument #1 to 'select' %(awaitable or false expected, got asyncrt.interval%)",
+      error_of(function() async.select(async.interval(1)) end))
   end)
 
   it("that nothing can end is a deadlock", function()

@@ -16,6 +16,8 @@
 #include "lua/unobserved.h"
 #include "lua/waker.h"
 
+#define MOST_CASES 100000
+
 enum kind { OFF, TASK, FUTURE, RECEIVE, SEND, DEADLINE, WAKER };
 
 /* One place to wait in. */
@@ -67,37 +69,56 @@ static int kind_of(lua_State *L, int i) {
   return kind;
 }
 
-static void bad_case(lua_State *L, int i, bool listed) {
-  const char *expected = "awaitable or false";
-  if (!listed) art_type_error(L, i, "select", expected);
-  art_arg_error(
-      L, 1, "select",
-      lua_pushfstring(L, "item %d: %s expected, got %s", i, expected, luaL_typename(L, i)));
+static void bad_case(lua_State *L, int i, bool listed, const char *problem) {
+  if (listed) problem = lua_pushfstring(L, "item %d: %s", i, problem);
+  art_arg_error(L, listed ? 1 : i, "select", problem);
+}
+
+static void bad_type(lua_State *L, int i, bool listed) {
+  if (!listed) art_type_error(L, i, "select", "awaitable or false");
+  bad_case(L, i, true,
+           lua_pushfstring(L, "awaitable or false expected, got %s", luaL_typename(L, i)));
+}
+
+/* A lone table that is no object. */
+static bool is_list(lua_State *L) {
+  if (lua_gettop(L) != 1 || lua_type(L, 1) != LUA_TTABLE) return false;
+  if (luaL_getmetafield(L, 1, "__name") == LUA_TNIL) return true;
+  lua_pop(L, 1);
+  return false;
 }
 
 /* The list's items instead of the list. */
-static bool unpack(lua_State *L) {
-  if (lua_gettop(L) != 1 || lua_type(L, 1) != LUA_TTABLE) return false;
+static void unpack(lua_State *L) {
   lua_Unsigned n = lua_rawlen(L, 1);
-  if (n >= 100000) luaL_error(L, "too many cases in 'select'");
-  art_check_stack(L, (int)n + 1, "too many cases");
+  if (n > MOST_CASES) art_arg_error(L, 1, "select", "too many cases");
+  art_check_stack(L, (int)n + LUA_MINSTACK, "too many cases");
   for (lua_Unsigned i = 1; i <= n; i++) lua_rawgeti(L, 1, (lua_Integer)i);
   lua_remove(L, 1);
-  return true;
 }
 
-static void check_cases(lua_State *L, struct art_lua_task *t) {
-  bool listed = unpack(L);
+/* Is it a list? The stack is the cases, all of a type that will do. */
+static bool check_types(lua_State *L) {
+  bool listed = is_list(L);
+  if (lua_gettop(L) == 0) bad_type(L, 1, false);
+  if (listed) unpack(L);
   int on = 0, n = lua_gettop(L);
   for (int i = 1; i <= n; i++) {
     int kind = kind_of(L, i);
-    if (kind < 0) bad_case(L, i, listed);
-    if (kind == TASK) art_check_no_cycle(L, t, lua_touserdata(L, i));
-    if (kind == WAKER && art_waker_task(L, i) != t)
-      luaL_error(L, "bad case #%d to 'select' (waker of another task)", i);
+    if (kind < 0) bad_type(L, i, listed);
     on += kind != OFF;
   }
   if (on == 0) luaL_error(L, "'select' has no case to wait for");
+  return listed;
+}
+
+static void check_own(lua_State *L, struct art_lua_task *t, bool listed) {
+  int n = lua_gettop(L);
+  for (int i = 1; i <= n; i++) {
+    int kind = kind_of(L, i);
+    if (kind == TASK) art_check_no_cycle(L, t, lua_touserdata(L, i));
+    if (kind == WAKER && art_waker_task(L, i) != t) bad_case(L, i, listed, "waker of another task");
+  }
 }
 
 /* [-0, +1, -] The channel that the asyncrt.sending at 'i' is for. */
@@ -350,8 +371,9 @@ static int select_again_k(lua_State *L, int status, lua_KContext ctx) {
 
 /* async.select(a, b, ...) or select{a, b, ...} */
 static int select_any(lua_State *L) {
+  bool listed = check_types(L);
   struct art_lua_task *t = art_checkpoint(L, "select");
-  check_cases(L, t);
+  check_own(L, t, listed);
   if (art_executor_spend(t->core.executor)) return select_or_wait(L, t);
   return art_yield(L, t, select_again_k, (lua_KContext)t);
 }

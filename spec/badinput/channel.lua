@@ -4,7 +4,7 @@ local calls = require "spec.badinput.calls"
 local values = require "spec.badinput.values"
 
 local kinds = values.kinds
-local on, meta, made = calls.on, calls.meta, calls.made
+local on, of, meta, made = calls.on, calls.of, calls.meta, calls.made
 
 local entries = {}
 
@@ -70,5 +70,34 @@ entries["channel.__len"] = { name = "len", rows = {
   meta("a closed one", made(closed), "__len", { returns = { 0 } }),
 } }
 entries["channel.__tostring"] = { name = "tostring" }
+
+-- What select takes
+
+entries["channel:sending"] = { args = { message } }
+entries["sending.__tostring"] = { name = "tostring" }
+entries.after = { args = { kinds.seconds } }
+entries.at = { args = { kinds.seconds } }
+entries["deadline.__tostring"] = { name = "tostring" }
+
+local case = { expected = "awaitable or false", takes = { table = true } } -- a list
+for _, sort in ipairs { "task", "future", "channel", "sending", "waker", "deadline" } do case.takes[sort] = true end
+
+local NO_CASE = { message = "'select' has no case to wait for" }
+
+entries.select = { needs = "suspend", args = { case }, valid = function() return closed() end, rows = {
+  of("nothing but false", async.select, NO_CASE, false, false),
+  of("a list of nothing", async.select, NO_CASE, {}),
+  of("a list and more", async.select,
+    { message = "bad argument #1 to 'select' (awaitable or false expected, got table)" }, {}, false),
+  of("nil among cases", async.select,
+    { message = "bad argument #2 to 'select' (awaitable or false expected, got nil)" }, false, nil, false),
+  of("true in a list", async.select,
+    { message = "bad argument #1 to 'select' (item 2: awaitable or false expected, got boolean)" }, { false, true }),
+  of("a rendezvous", async.select, { waits = true }, rendezvous()),
+  of("a closed channel", async.select, { returns = { 1, nil, "closed", "closed" } }, closed()),
+  { "another task's waker", call = function(env)
+    return calls.plain(async.select, values.get(env, "waker"))
+  end, message = "bad argument #1 to 'select' (waker of another task)" },
+} }
 
 return entries

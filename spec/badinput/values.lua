@@ -51,6 +51,14 @@ function makers.channel()
   return channel
 end
 
+function makers.sending()
+  return async.channel():sending("a message")
+end
+
+function makers.deadline()
+  return async.after(1)
+end
+
 function makers.mutex()
   return async.mutex()
 end

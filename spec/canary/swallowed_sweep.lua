@@ -1,4 +1,5 @@
--- A lack of memory that is swallowed, and its work with it. canary: ended without an error and without all its work done
+-- A lack of memory that is swallowed, with its work.
+-- canary: ended without an error and without all its work done
 local async = ...
 local done = false
 pcall(async.run, function()

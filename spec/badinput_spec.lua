@@ -10,7 +10,8 @@ local calls = require "spec.badinput.calls"
 local rows = require "spec.badinput.rows"
 
 local entries = {}
-for _, part in ipairs { "module", "handles", "waiting", "net", "stream", "channel", "sync" } do
+for _, part in ipairs { "module", "handles", "waiting", "net", "stream", "channel", "sync",
+  "combinators" } do
   for name, entry in pairs(require("spec.badinput." .. part)) do
     assert(not entries[name], name)
     entries[name] = entry

@@ -20,6 +20,8 @@ local function is_callable(value)
   return meta ~= nil and rawget(meta, "__call") ~= nil
 end
 
+args.is_callable = is_callable
+
 function args.callable(name, arg, ...)
   local value = ...
   if is_callable(value) then return end

@@ -4,6 +4,7 @@
 require "asyncrt.version"
 local core = require "asyncrt.core"
 local errors = require "asyncrt.errors"
+local combinators = require "asyncrt.combinators"
 require "asyncrt.report"
 
 local async = {
@@ -25,6 +26,10 @@ local async = {
   sleep_until = core.sleep_until,
   now = core.now,
   interval = require "asyncrt.interval".interval,
+  all = combinators.all,
+  race = combinators.race,
+  map = combinators.map,
+  each = combinators.each,
   waker = core.waker,
   park = core.park,
   poll = require "asyncrt.poll".poll,
@@ -36,6 +41,7 @@ local async = {
   mutex = core.mutex,
   semaphore = core.semaphore,
   event = core.event,
+  once = require "asyncrt.once".once,
   net = require "asyncrt.net",
   copy = require "asyncrt.copy".copy,
   check = errors.check,

@@ -1,5 +1,5 @@
 ---@meta
--- Types of what tasks wait for each other with, for LuaLS. Nothing requires this file.
+-- Types of combinators and of what tasks wait for each other with, for LuaLS. Nothing requires this file.
 
 local async = {}
 
@@ -70,3 +70,42 @@ function Event:is_set() end
 
 ---Suspends until it is set.
 function Event:wait() end
+
+---A function that calls `fn(...)` the first time and gives that call's values every time; who comes meanwhile waits.
+---A run that fails or is cancelled is done again by the next one who waits or comes.
+---@param fn asyncrt.callable
+---@return fun(...: any): ...
+function async.once(fn) end
+
+-- Combinators ------------------------------------------------------------------------------------------------------
+
+---@alias asyncrt.participant asyncrt.callable|asyncrt.task
+
+---Suspends until all have ended. The first failure cancels the rest, tasks that were given included.
+---@overload fun(list: asyncrt.participant[]): ...
+---@param ... asyncrt.participant
+---@return any ... the first value of each
+function async.all(...) end
+
+---Suspends until the first has ended and the rest, tasks that were given included, is cancelled and has unwound.
+---@overload fun(list: asyncrt.participant[]): integer, ...
+---@param ... asyncrt.participant at least one
+---@return integer index
+---@return any ... its values
+function async.race(...) end
+
+---@class asyncrt.map.options
+---@field limit? integer calls at a time
+
+---Calls `fn(item, i)` for each item, in tasks of their own. The first failure cancels the rest.
+---@param src any[]|asyncrt.callable a list, or an iterator: a function that gives an item a call, a channel
+---@param fn fun(item: any, i: integer): any
+---@param opts? asyncrt.map.options
+---@return table results the first value of each call; n is how many there were
+function async.map(src, fn, opts) end
+
+---As map, for effects.
+---@param src any[]|asyncrt.callable
+---@param fn fun(item: any, i: integer)
+---@param opts? asyncrt.map.options
+function async.each(src, fn, opts) end

@@ -39,6 +39,11 @@ function sockets.fill(stream)
   return bytes
 end
 
+-- Does this system know its own name? A system without /etc/hosts does not.
+function sockets.has_localhost()
+  return os.execute("getent hosts localhost >/dev/null 2>&1") == true
+end
+
 -- An address for which there is IPv6 here, or nil.
 function sockets.has_ipv6()
   local listener <close> = async.net.listen("::1", 0)

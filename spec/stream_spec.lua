@@ -313,6 +313,25 @@ describe("a stream", function()
     end)
   end)
 
+  it("is no danger to a finaliser that comes after its own", function()
+    local said = {}
+    run(function()
+      local a = sockets.pair()
+      setmetatable({ stream = a }, { __gc = function(self) said.before = tostring(self.stream) end })
+      a = nil -- luacheck: ignore
+      helper.collect()
+      local holder = setmetatable({}, { __gc = function(self)
+        self.stream:close()
+        said.after = helper.error_of(self.stream.peer, self.stream)
+      end })
+      holder.stream = sockets.pair()
+      holder = nil -- luacheck: ignore
+      helper.collect()
+    end)
+    assert.matches("^stream 127", said.before)
+    assert.equal("'peer' on a collected handle", said.after)
+  end)
+
   it("is closed with its runtime", function()
     local kept = run(function()
       local a, b = sockets.pair()

@@ -36,7 +36,7 @@ static int finish(lua_State *L, struct art_stream *s) {
 
 static int connect_k(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;
-  struct art_stream *s = lua_touserdata(L, STREAM);
+  struct art_stream *s = art_socket_at(L, STREAM);
   (void)status;
   if (art_take_abort(t)) return art_raise_cancelled(L, t);
   if (art_half_look(&s->socket, &s->out.half) == ART_WAITS)

@@ -60,11 +60,8 @@ static void release(struct art_socket *s) {
 }
 
 static struct listener *new_listener(lua_State *L) {
-  struct listener *l = lua_newuserdatauv(L, sizeof *l, 0);
-  memset(l, 0, sizeof *l);
+  struct listener *l = art_new_socket(L, ART_LISTENER_NAME, sizeof *l, release);
   art_turnstile_init(&l->turn);
-  art_socket_init(&l->socket, release);
-  luaL_setmetatable(L, ART_LISTENER_NAME);
   return l;
 }
 
@@ -122,7 +119,7 @@ static int net_listen(lua_State *L) {
 /* --- accept ------------------------------------------------------------------------------------------------------- */
 
 static struct listener *check(lua_State *L, const char *function) {
-  return art_check_handle(L, SELF, function, ART_LISTENER_NAME);
+  return art_check_socket(L, function, ART_LISTENER_NAME);
 }
 
 static void end_accept(struct listener *l) {
@@ -170,7 +167,7 @@ static bool is_shortage(ssize_t result) {
 
 static int pause_k(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;
-  struct listener *l = lua_touserdata(L, SELF);
+  struct listener *l = art_socket_at(L, SELF);
   (void)status;
   if (art_take_abort(t)) return art_raise_cancelled(L, t);
   if (art_timer_armed(&l->pause)) return art_park(L, t, &pause_wait, pause_k, ctx);
@@ -190,7 +187,7 @@ static int take_result(lua_State *L, struct listener *l, struct art_lua_task *t)
   l->asked = false;
   if (is_shortage(fd)) return pause_accepting(L, l, t);
   if (fd < 0) return fail(L, l, (int)-fd);
-  struct art_stream *s = lua_touserdata(L, STREAM);
+  struct art_stream *s = art_socket_at(L, STREAM);
   art_socket_open(&s->socket, (int)fd);
   art_socket_join(L, &s->socket, t, "accept");
   s->peer.size = (socklen_t)l->half.op.len;
@@ -207,7 +204,7 @@ static int wait_for_peer(lua_State *L, struct listener *l, struct art_lua_task *
 
 /* With the turn. */
 static int ask(lua_State *L, struct listener *l, struct art_lua_task *t) {
-  struct art_stream *s = lua_touserdata(L, STREAM);
+  struct art_stream *s = art_socket_at(L, STREAM);
   if (art_socket_closed(&l->socket)) {
     end_accept(l);
     return give_closed(L);
@@ -222,7 +219,7 @@ static int ask(lua_State *L, struct listener *l, struct art_lua_task *t) {
 
 static int accept_k(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;
-  struct listener *l = lua_touserdata(L, SELF);
+  struct listener *l = art_socket_at(L, SELF);
   (void)status;
   if (art_take_abort(t)) return art_raise_cancelled(L, t);
   if (art_socket_closed(&l->socket)) return ask(L, l, t);
@@ -232,7 +229,7 @@ static int accept_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int turn_k(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;
-  struct listener *l = lua_touserdata(L, SELF);
+  struct listener *l = art_socket_at(L, SELF);
   (void)status;
   if (art_take_abort(t)) return art_raise_cancelled(L, t);
   if (art_waiter_waiting(&t->parking.io.waiter)) return art_park(L, t, &turn_wait, turn_k, ctx);
@@ -253,7 +250,7 @@ static int retry_k(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;
   (void)status;
   if (art_cancelled_by(t) != NULL) return art_raise_cancelled(L, t);
-  return ask_for_turn(L, lua_touserdata(L, SELF), t);
+  return ask_for_turn(L, art_socket_at(L, SELF), t);
 }
 
 /* The listener is at 1, alone. */
@@ -277,7 +274,7 @@ static int listener_accept(lua_State *L) {
 static int next_stream(lua_State *L) {
   lua_settop(L, 0);
   lua_pushvalue(L, lua_upvalueindex(2));
-  return begin(L, lua_touserdata(L, SELF), "accepts", true);
+  return begin(L, art_socket_at(L, SELF), "accepts", true);
 }
 
 /* for stream in listener:accepts() */
@@ -300,13 +297,11 @@ static int listener_address(lua_State *L) {
 }
 
 static int listener_close(lua_State *L) {
-  art_socket_close(&check(L, "close")->socket);
-  return 0;
+  return art_close_handle(L, ART_LISTENER_NAME);
 }
 
 static int listener_gc(lua_State *L) {
-  art_socket_close(&check(L, "__gc")->socket);
-  return 0;
+  return art_finalise_socket(L, ART_LISTENER_NAME);
 }
 
 static int listener_tostring(lua_State *L) {

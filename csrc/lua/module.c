@@ -4,6 +4,7 @@
 
 #include "lua/asyncrt_lua.h"
 #include "lua/await.h"
+#include "lua/block.h"
 #include "lua/body.h"
 #include "lua/boundary.h"
 #include "lua/channel.h"
@@ -153,6 +154,11 @@ static void open_state(lua_State *L) {
                                             ART_LOCALS, ART_RUNTIMES, ART_LEAVING};
   struct art_lua *state = lua_newuserdatauv(L, sizeof *state, ART_LUA_VALUES);
   memset(state, 0, sizeof *state);
+  art_list_init(&state->blocks);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, art_destroy_blocks);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2); /* before any other: finalisers are called in reverse order */
   lua_replace(L, STATE);
   for (unsigned i = 0; i < sizeof weak / sizeof *weak; i++) set_weak_table(L, weak[i]);
   for (int v = ART_HOOKS; v <= ART_REPORTS; v++) {

@@ -193,7 +193,7 @@ static int go_on(lua_State *L, struct art_stream *s, struct art_lua_task *t) {
 
 static int read_k(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;
-  struct art_stream *s = lua_touserdata(L, SELF);
+  struct art_stream *s = art_socket_at(L, SELF);
   (void)status;
   if (art_take_abort(t)) return art_raise_cancelled(L, t);
   enum art_progress progress = art_half_look(&s->socket, &s->in.half);
@@ -206,7 +206,7 @@ static int read_k(lua_State *L, int status, lua_KContext ctx) {
 /* After a yield. Nothing was taken yet, so a cancel that came meanwhile need not wait. */
 static int retry_k(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;
-  struct art_stream *s = lua_touserdata(L, SELF);
+  struct art_stream *s = art_socket_at(L, SELF);
   (void)status;
   if (art_cancelled_by(t) == NULL) return go_on(L, s, t);
   end_read(s);
@@ -289,7 +289,7 @@ static int next_line(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(3));
   struct request r = check_format(L, 2, "lines");
   r.iterates = true;
-  return begin(L, lua_touserdata(L, SELF), &r, "lines");
+  return begin(L, art_socket_at(L, SELF), &r, "lines");
 }
 
 /* for line in stream:lines([format]) */

@@ -7,6 +7,7 @@
 
 #include "lua/address.h"
 #include "lua/args.h"
+#include "lua/block.h"
 #include "lua/connect.h"
 #include "lua/errno.h"
 #include "lua/error.h"
@@ -15,6 +16,7 @@
 enum { HOST = 1, LOOKUP }; /* on the stack of a resolve */
 
 struct lookup {
+  struct art_block block;
   struct art_job job;
   struct art_allocator allocator;
   atomic_uint holders;     /* the job and the handle */
@@ -58,11 +60,19 @@ static void drop(struct art_job *job) {
   let_go(of(job));
 }
 
+/* The handle's. */
+static void destroy(struct art_block *b) {
+  struct lookup *l = ART_CONTAINER(b, struct lookup, block);
+  l->waker = NULL;
+  let_go(l);
+}
+
 static struct lookup *new_lookup(const struct art_allocator *a, const char *host, size_t length) {
   size_t size = sizeof(struct lookup) + length + 1;
   struct lookup *l = art_alloc(a, size);
   if (l == NULL) return NULL;
   memset(l, 0, size);
+  l->block.destroy = destroy;
   l->job.run = run;
   l->job.complete = complete;
   l->job.drop = drop;
@@ -131,7 +141,7 @@ static const struct art_wait lookup_wait = {.what = "lookup", .abort = abort_loo
 
 static int resolve_k(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;
-  struct lookup *l = *(struct lookup **)lua_touserdata(L, LOOKUP);
+  struct lookup *l = ART_CONTAINER(art_block_at(L, LOOKUP), struct lookup, block);
   (void)status;
   if (art_take_abort(t)) return art_raise_cancelled(L, t);
   if (!l->done) return art_park(L, t, &lookup_wait, resolve_k, ctx);
@@ -145,12 +155,10 @@ static int resolve(lua_State *L) {
   if (strlen(host) != length) return art_arg_error(L, HOST, "resolve", "host contains zeros");
   struct art_lua_task *t = art_checkpoint(L, "resolve");
   lua_settop(L, HOST);
-  struct lookup **handle = lua_newuserdatauv(L, sizeof *handle, 0);
-  *handle = NULL;
-  luaL_setmetatable(L, ART_LOOKUP_NAME);
+  art_push_handle(L, ART_LOOKUP_NAME);
   struct lookup *l = new_lookup(&t->rt->core->allocator, host, length);
   if (l == NULL) return art_no_memory(L);
-  *handle = l;
+  art_give_block(L, &l->block);
   l->waker = &t->core.waker;
   int err = art_runtime_submit_job(t->rt->core, &l->job);
   if (err < 0) let_go(l); /* for the job, which will not be */
@@ -161,11 +169,8 @@ static int resolve(lua_State *L) {
 }
 
 static int lookup_gc(lua_State *L) {
-  struct lookup **handle = art_check_handle(L, 1, "__gc", ART_LOOKUP_NAME), *l = *handle;
-  if (l == NULL) return 0;
-  *handle = NULL;
-  l->waker = NULL;
-  let_go(l);
+  art_check_block(L, 1, "__gc", ART_LOOKUP_NAME, false);
+  art_finalise_block(L);
   return 0;
 }
 

@@ -4,11 +4,48 @@
 #include <unistd.h>
 
 #include "lua/args.h"
+#include "lua/error.h"
 
-void art_socket_init(struct art_socket *s, void (*release)(struct art_socket *s)) {
-  memset(s, 0, sizeof *s);
-  art_source_init(&s->source, -1);
+static void destroy(struct art_block *b) {
+  struct art_socket *s = ART_CONTAINER(b, struct art_socket, block);
+  struct art_allocator a = s->allocator;
+  art_socket_close(s);
+  art_free(&a, s, s->size);
+}
+
+void *art_new_socket(lua_State *L, const char *type, size_t size,
+                     void (*release)(struct art_socket *s)) {
+  struct art_allocator a = art_state_allocator(L);
+  art_push_handle(L, type);
+  struct art_socket *s = art_alloc(&a, size);
+  if (s == NULL) art_no_memory(L);
+  memset(s, 0, size);
+  s->block.destroy = destroy;
+  s->allocator = a;
+  s->size = size;
   s->release = release;
+  art_source_init(&s->source, -1);
+  art_give_block(L, &s->block);
+  return s;
+}
+
+void *art_check_socket(lua_State *L, const char *function, const char *type) {
+  return ART_CONTAINER(art_check_block(L, 1, function, type, true), struct art_socket, block);
+}
+
+static void close_block(struct art_block *b) {
+  if (b != NULL) art_socket_close(ART_CONTAINER(b, struct art_socket, block));
+}
+
+int art_close_handle(lua_State *L, const char *type) {
+  close_block(art_check_block(L, 1, "close", type, false));
+  return 0;
+}
+
+int art_finalise_socket(lua_State *L, const char *type) {
+  struct art_block *b = art_check_block(L, 1, "__gc", type, false);
+  if (!art_finalise_block(L)) close_block(b);
+  return 0;
 }
 
 void art_socket_open(struct art_socket *s, int fd) {

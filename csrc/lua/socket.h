@@ -5,17 +5,34 @@
 
 #include "drivers/op.h"
 #include "drivers/wheel.h"
+#include "lua/block.h"
 #include "lua/task.h"
 
 struct art_socket {
+  struct art_block block;
+  struct art_allocator allocator; /* of this and what is around it: */
+  size_t size;
   struct art_source source;              /* fd -1: closed */
   struct art_lua_runtime *rt;            /* NULL: on no driver */
   struct art_list node;                  /* in the runtime's sockets */
   void (*release)(struct art_socket *s); /* being closed: lets go of all but the descriptor */
 };
 
-/* Closed. */
-void art_socket_init(struct art_socket *s, void (*release)(struct art_socket *s));
+/* [-0, +1, m] A handle of that type and its block: 'size' bytes that begin with a socket, closed, and are zero after that. */
+void *art_new_socket(lua_State *L, const char *type, size_t size,
+                     void (*release)(struct art_socket *s));
+
+/* What the handle at 'index' stands for. */
+static inline void *art_socket_at(lua_State *L, int index) {
+  return ART_CONTAINER(art_block_at(L, index), struct art_socket, block);
+}
+
+/* The same for the handle at 1; raises for other types and for collected ones. */
+void *art_check_socket(lua_State *L, const char *function, const char *type);
+
+/* close, __close and __gc of the handle at 1. Return 0. */
+int art_close_handle(lua_State *L, const char *type);
+int art_finalise_socket(lua_State *L, const char *type);
 
 /* Takes the descriptor over. */
 void art_socket_open(struct art_socket *s, int fd);

@@ -45,6 +45,7 @@ struct art_lua {
   lua_Integer reported;           /* in ART_REPORTS */
   bool report_lost;               /* there was no memory for one: on_error is told that */
   bool rethrown;              /* the error that is raised now is on its way already: see trace.h */
+  struct art_list blocks;     /* see block.h */
   struct art_config defaults; /* for the runtimes made here */
   lua_Integer lost;           /* tasks that had not ended when their runtime was collected */
   lua_Integer stray; /* slots that nobody had given back when their runtime was closed: none */

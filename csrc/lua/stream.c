@@ -17,19 +17,14 @@ static void release(struct art_socket *socket) {
 }
 
 struct art_stream *art_new_stream(lua_State *L) {
-  struct art_stream *s = lua_newuserdatauv(L, sizeof *s, 0);
-  s->in = (struct art_inward){.chunk = 0};
-  s->out = (struct art_outward){.sent = 0};
-  s->peer.size = 0;
+  struct art_stream *s = art_new_socket(L, ART_STREAM_NAME, sizeof *s, release);
   s->timeout_ns = ART_NEVER;
   art_turnstile_init(&s->out.turn);
-  art_socket_init(&s->socket, release);
-  luaL_setmetatable(L, ART_STREAM_NAME);
   return s;
 }
 
 struct art_stream *art_check_stream(lua_State *L, const char *function) {
-  return art_check_handle(L, 1, function, ART_STREAM_NAME);
+  return art_check_socket(L, function, ART_STREAM_NAME);
 }
 
 /* Those who connect to a path have no address: the path itself says more. */
@@ -76,13 +71,11 @@ static int address(lua_State *L) {
 }
 
 static int stream_close(lua_State *L) {
-  art_socket_close(&art_check_stream(L, "close")->socket);
-  return 0;
+  return art_close_handle(L, ART_STREAM_NAME);
 }
 
 static int stream_gc(lua_State *L) {
-  art_socket_close(&art_check_stream(L, "__gc")->socket);
-  return 0;
+  return art_finalise_socket(L, ART_STREAM_NAME);
 }
 
 static int stream_tostring(lua_State *L) {

@@ -101,7 +101,7 @@ static int send_rest(lua_State *L, struct art_stream *s, struct art_lua_task *t)
 
 static int write_k(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;
-  struct art_stream *s = lua_touserdata(L, SELF);
+  struct art_stream *s = art_socket_at(L, SELF);
   (void)status;
   if (art_take_abort(t)) return art_raise_cancelled(L, t);
   if (art_socket_closed(&s->socket)) return fail_closed(L, s);
@@ -131,7 +131,7 @@ static int come_too_late(lua_State *L) {
 
 static int turn_k(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;
-  struct art_stream *s = lua_touserdata(L, SELF);
+  struct art_stream *s = art_socket_at(L, SELF);
   (void)status;
   if (art_take_abort(t)) return art_raise_cancelled(L, t);
   if (art_socket_closed(&s->socket)) return come_too_late(L);
@@ -154,7 +154,7 @@ static int retry_k(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;
   (void)status;
   if (art_cancelled_by(t) != NULL) return art_raise_cancelled(L, t);
-  return ask_for_turn(L, lua_touserdata(L, SELF), t);
+  return ask_for_turn(L, art_socket_at(L, SELF), t);
 }
 
 /* The stack is as SELF and BYTES say. */

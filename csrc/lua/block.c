@@ -1,0 +1,59 @@
+#include "lua/block.h"
+
+#include <string.h>
+
+#include "lua/args.h"
+#include "lua/state.h"
+
+void art_push_handle(lua_State *L, const char *type) {
+  struct art_block **handle = lua_newuserdatauv(L, sizeof *handle, 0);
+  *handle = NULL;
+  luaL_setmetatable(L, type);
+}
+
+void art_give_block(lua_State *L, struct art_block *b) {
+  *(struct art_block **)lua_touserdata(L, -1) = b;
+  art_list_push(&art_lua_of(L)->blocks, &b->node);
+}
+
+struct art_allocator art_state_allocator(lua_State *L) {
+  struct art_allocator a;
+  art_allocator_init(&a, &art_lua_of(L)->defaults.allocator);
+  return a;
+}
+
+struct art_block *art_check_block(lua_State *L, int arg, const char *function, const char *type,
+                                  bool open) {
+  struct art_block *b = *(struct art_block **)art_check_handle(L, arg, function, type);
+  if (b == NULL && open) luaL_error(L, "'%s' on a collected handle", function);
+  return b;
+}
+
+/* Scripts can call metamethods too, but not by that name and in that way. */
+static bool is_finaliser(lua_State *L) {
+  lua_Debug ar;
+  return lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar) &&
+         strcmp(ar.namewhat, "metamethod") == 0 && strcmp(ar.name, "__gc") == 0;
+}
+
+bool art_finalise_block(lua_State *L) {
+  struct art_block **handle = lua_touserdata(L, 1), *b = *handle;
+  if (!is_finaliser(L)) return false;
+  *handle = NULL;
+  if (b != NULL) {
+    art_list_remove(&b->node);
+    b->destroy(b);
+  }
+  return true;
+}
+
+int art_destroy_blocks(lua_State *L) {
+  struct art_lua *state = lua_touserdata(L, 1);
+  struct art_list *n;
+  if (!is_finaliser(L)) return 0;
+  while ((n = art_list_pop(&state->blocks)) != NULL) {
+    struct art_block *b = ART_CONTAINER(n, struct art_block, node);
+    b->destroy(b);
+  }
+  return 0;
+}

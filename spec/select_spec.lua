@@ -231,6 +231,21 @@ describe("select", function()
     end)
   end)
 
+  it("waits for events", function()
+    run(function()
+      local event, ch = async.event(), async.channel()
+      async.spawn(function()
+        async.sleep(1)
+        event:set()
+        event:clear()
+      end)
+      assert.same({ 2, n = 1 }, pack_select(ch, event))
+      assert.same({ 2, n = 1 }, pack_select(event, async.after(1)))
+      event:set()
+      assert.same({ 1, n = 1 }, pack_select(event, async.after(1)))
+    end)
+  end)
+
   it("takes each of those that are ready now and then", function()
     for _, seed in ipairs { 0, 1, 2, 3 } do
       local rt <close> = async.runtime { clock = "virtual", seed = seed > 0 and seed or nil }

@@ -59,7 +59,11 @@ end
 
 -- The metatables of all types that scripts get handles of, by name.
 local function types()
-  local found = { ["asyncrt.interval"] = getmetatable(async.interval(1)) }
+  local found = {
+    ["asyncrt.interval"] = getmetatable(async.interval(1)),
+    ["asyncrt.broadcast"] = getmetatable(async.broadcast(1)),
+    ["asyncrt.watch"] = getmetatable(async.watch(1)),
+  }
   for name, value in pairs(debug.getregistry()) do
     local is_type = type(name) == "string" and name:find("^asyncrt%.") and type(value) == "table" and value.__name
     if is_type and type(value.__index) == "table" and next(value.__index) then found[name] = value end
@@ -94,7 +98,10 @@ end)
 
 describe("every type of handle", function()
   it("has a name, words, methods in a plain table, and a close if it owns something", function()
-    local owns = { runtime = true, scope = true, stream = true, listener = true, server = true }
+    local owns = {
+      runtime = true, scope = true, stream = true, listener = true, server = true, channel = true, broadcast = true,
+      subscription = true, watch = true,
+    }
     for name, meta in pairs(types()) do
       assert.equal(name, meta.__name)
       assert.equal("function", type(meta.__tostring), name)

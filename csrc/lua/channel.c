@@ -245,27 +245,23 @@ static int iterate_again_k(lua_State *L, int status, lua_KContext ctx) {
   return again(L, ctx, true);
 }
 
-static int channel_recv(lua_State *L) {
-  check(L, "recv");
+int art_receive(lua_State *L) {
   struct art_lua_task *t = art_checkpoint(L, "recv");
   lua_settop(L, SELF);
   if (art_executor_spend(t->core.executor)) return receive_or_wait(L, t, false);
   return art_yield(L, t, receive_again_k, (lua_KContext)t);
 }
 
-/* for v in channel do */
-static int channel_call(lua_State *L) {
-  check(L, "recv");
+int art_receive_next(lua_State *L) {
   struct art_lua_task *t = art_checkpoint(L, "recv");
   lua_settop(L, SELF);
   if (art_executor_spend(t->core.executor)) return receive_or_wait(L, t, true);
   return art_yield(L, t, iterate_again_k, (lua_KContext)t);
 }
 
-static int try_recv(lua_State *L) {
-  struct art_channel *ch = check(L, "try_recv");
+int art_try_receive(lua_State *L) {
   int n = 0;
-  enum art_exchange e = art_channel_take(L, SELF, ch, &n);
+  enum art_exchange e = art_channel_take(L, SELF, lua_touserdata(L, SELF), &n);
   if (e == ART_EXCHANGED) return n;
   if (e == ART_IS_CLOSED) return art_push_closed(L);
   lua_pushnil(L);
@@ -274,13 +270,32 @@ static int try_recv(lua_State *L) {
   return 3;
 }
 
+static int channel_recv(lua_State *L) {
+  check(L, "recv");
+  return art_receive(L);
+}
+
+/* for v in channel do */
+static int channel_call(lua_State *L) {
+  check(L, "recv");
+  return art_receive_next(L);
+}
+
+static int try_recv(lua_State *L) {
+  check(L, "try_recv");
+  return art_try_receive(L);
+}
+
 /* --- the rest ----------------------------------------------------------------------------------------------------- */
 
-static int channel_close(lua_State *L) {
-  struct art_channel *ch = check(L, "close");
+void art_channel_close(struct art_channel *ch) {
   ch->closed = true;
   art_waitlist_wake_all(&ch->receivers);
   art_waitlist_wake_all(&ch->senders);
+}
+
+static int channel_close(lua_State *L) {
+  art_channel_close(check(L, "close"));
   return 0;
 }
 
@@ -316,14 +331,11 @@ static int channel_tostring(lua_State *L) {
 }
 
 const luaL_Reg art_channel_functions[] = {{"channel", channel}, {NULL, NULL}};
-const luaL_Reg art_channel_methods[] = {
-    {"send", channel_send}, {"try_send", try_send}, {"sending", art_channel_sending}, {NULL, NULL}};
-const luaL_Reg art_receive_methods[] = {{"recv", channel_recv},
-                                        {"try_recv", try_recv},
-                                        {"close", channel_close},
-                                        {"name", channel_name},
-                                        {NULL, NULL}};
-const luaL_Reg art_receive_metamethods[] = {{"__call", channel_call},
+const luaL_Reg art_channel_methods[] = {{"send", channel_send},           {"try_send", try_send},
+                                        {"sending", art_channel_sending}, {"recv", channel_recv},
+                                        {"try_recv", try_recv},           {"close", channel_close},
+                                        {"name", channel_name},           {NULL, NULL}};
+const luaL_Reg art_channel_metamethods[] = {{"__call", channel_call},
                                             {"__len", channel_len},
                                             {"__close", channel_close},
                                             {"__tostring", channel_tostring},

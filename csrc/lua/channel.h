@@ -18,6 +18,7 @@ struct art_channel {
   struct art_waitlist receivers, senders; /* of parties */
   struct art_ring ring;
   uint64_t capacity; /* messages */
+  uint64_t lost;     /* of a subscription: messages that gave way to later ones */
   bool closed;
 };
 
@@ -35,9 +36,16 @@ enum art_exchange art_channel_take(lua_State *L, int self, struct art_channel *c
 /* The values from 'arg' on are a message? Raises if not. */
 void art_check_message(lua_State *L, int arg, const char *function);
 
-extern const luaL_Reg art_channel_functions[];
+/* What is in it is still delivered. */
+void art_channel_close(struct art_channel *ch);
+
+/* The calls of whoever receives from the channel at 1, which was checked: recv, the same in a for loop, try_recv. */
+int art_receive(lua_State *L);
+int art_receive_next(lua_State *L);
+int art_try_receive(lua_State *L);
+
+extern const luaL_Reg art_channel_functions[]; /* channel */
 extern const luaL_Reg art_channel_methods[];
-extern const luaL_Reg art_receive_methods[]; /* of whatever can be received from */
-extern const luaL_Reg art_receive_metamethods[];
+extern const luaL_Reg art_channel_metamethods[];
 
 #endif

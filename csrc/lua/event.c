@@ -20,6 +20,14 @@ static struct event *check(lua_State *L, const char *function) {
   return art_check_handle(L, SELF, function, EVENT_NAME);
 }
 
+bool art_event_is_set(const void *event) {
+  return ((const struct event *)event)->set;
+}
+
+struct art_waitlist *art_event_waiters(void *event) {
+  return &((struct event *)event)->waiters;
+}
+
 static int set(lua_State *L) {
   struct event *e = check(L, "set");
   e->set = true;

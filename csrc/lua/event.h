@@ -3,6 +3,15 @@
 #define ART_LUA_EVENT_H
 
 #include <lauxlib.h>
+#include <stdbool.h>
+
+struct art_waitlist;
+
+/* The event is a handle that was checked. */
+bool art_event_is_set(const void *event);
+
+/* Who waits until it is set. */
+struct art_waitlist *art_event_waiters(void *event);
 
 extern const char *const art_event_name;
 extern const luaL_Reg art_event_functions[]; /* event */

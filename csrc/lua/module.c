@@ -29,6 +29,7 @@
 #include "lua/sending.h"
 #include "lua/spawn.h"
 #include "lua/stream.h"
+#include "lua/subscription.h"
 #include "lua/task.h"
 #include "lua/time.h"
 #include "lua/trace.h"
@@ -111,11 +112,12 @@ static void open_sync_types(lua_State *L) {
 }
 
 static void open_message_types(lua_State *L) {
-  new_type(L, ART_CHANNEL_NAME, LIST(art_channel_methods, art_receive_methods),
-           LIST(art_receive_metamethods));
+  new_type(L, ART_CHANNEL_NAME, LIST(art_channel_methods), LIST(art_channel_metamethods));
+  new_type(L, ART_SUBSCRIPTION_NAME, LIST(art_subscription_methods),
+           LIST(art_subscription_metamethods));
   new_type(L, ART_SENDING_NAME, NOTHING, LIST(art_sending_metamethods));
   new_type(L, ART_DEADLINE_NAME, NOTHING, LIST(art_deadline_metamethods));
-  lua_pop(L, 3);
+  lua_pop(L, 4);
 }
 
 static void open_types(lua_State *L) {
@@ -191,11 +193,13 @@ int art_lua_set_defaults(lua_State *L, const struct art_config *config) {
 ** there are. */
 int luaopen_asyncrt_core(lua_State *L) {
   static const luaL_Reg *const functions[] = {
-      art_run_functions,      art_runtime_functions, art_spawn_functions,     art_scope_functions,
-      art_boundary_functions, art_time_functions,    art_waker_functions,     art_future_functions,
-      art_inspect_functions,  art_connect_functions, art_listener_functions,  art_resolve_functions,
-      art_channel_functions,  art_mutex_functions,   art_semaphore_functions, art_event_functions,
-      art_select_functions,   art_deadline_functions};
+      art_run_functions,         art_runtime_functions,  art_spawn_functions,
+      art_scope_functions,       art_boundary_functions, art_time_functions,
+      art_waker_functions,       art_future_functions,   art_inspect_functions,
+      art_connect_functions,     art_listener_functions, art_resolve_functions,
+      art_channel_functions,     art_mutex_functions,    art_semaphore_functions,
+      art_event_functions,       art_select_functions,   art_deadline_functions,
+      art_subscription_functions};
   luaL_checkversion(L);
   if (lua_getfield(L, LUA_REGISTRYINDEX, MODULE) == LUA_TTABLE) return 1;
   lua_settop(L, STATE);

@@ -7,10 +7,12 @@
 #include "lua/channel.h"
 #include "lua/deadline.h"
 #include "lua/error.h"
+#include "lua/event.h"
 #include "lua/future.h"
 #include "lua/park.h"
 #include "lua/sending.h"
 #include "lua/socket.h"
+#include "lua/subscription.h"
 #include "lua/task.h"
 #include "lua/trace.h"
 #include "lua/unobserved.h"
@@ -18,11 +20,11 @@
 
 #define MOST_CASES 100000
 
-enum kind { OFF, TASK, FUTURE, RECEIVE, SEND, DEADLINE, WAKER };
+enum kind { OFF, TASK, FUTURE, RECEIVE, SEND, EVENT, DEADLINE, WAKER };
 
 /* One place to wait in. */
 struct branch {
-  struct art_party party; /* RECEIVE, SEND; its waiter also TASK, FUTURE */
+  struct art_party party; /* RECEIVE, SEND; its waiter also TASK, FUTURE, EVENT */
   struct art_timer timer; /* DEADLINE */
   struct art_waker waker;
   struct selection *of;
@@ -50,8 +52,10 @@ void art_select_open(lua_State *L, int state) {
   const struct {
     const char *name;
     enum kind kind;
-  } types[] = {{ART_TASK_NAME, TASK},    {art_future_name, FUTURE}, {ART_CHANNEL_NAME, RECEIVE},
-               {ART_SENDING_NAME, SEND}, {art_waker_name, WAKER},   {ART_DEADLINE_NAME, DEADLINE}};
+  } types[] = {{ART_TASK_NAME, TASK},       {art_future_name, FUTURE},
+               {ART_CHANNEL_NAME, RECEIVE}, {ART_SUBSCRIPTION_NAME, RECEIVE},
+               {ART_SENDING_NAME, SEND},    {art_event_name, EVENT},
+               {art_waker_name, WAKER},     {ART_DEADLINE_NAME, DEADLINE}};
   for (unsigned i = 0; i < sizeof types / sizeof *types; i++) {
     luaL_getmetatable(L, types[i].name);
     mark(L, types[i].kind);
@@ -148,6 +152,7 @@ static bool is_ready(lua_State *L, struct art_lua_task *t, int i) {
   case FUTURE: return art_future_is_set(what);
   case RECEIVE: return can_receive(what);
   case SEND: return can_send(L, i);
+  case EVENT: return art_event_is_set(what);
   case DEADLINE:
     now_ns = art_runtime_now_ns(t->rt->core);
     return art_deadline_ns(what, now_ns) <= now_ns;
@@ -217,6 +222,7 @@ static int take(lua_State *L, struct art_lua_task *t, int i) {
   case RECEIVE: return receive_now(L, i);
   case SEND: return send_now(L, i);
   case WAKER: t->flags &= (uint16_t)~ART_PERMIT; return 0;
+  case EVENT:
   case DEADLINE:
   case OFF: break;
   }
@@ -299,6 +305,7 @@ static void wait_in(lua_State *L, struct selection *s, int i) {
     art_waitlist_add(&push_target(L, i)->senders, &b->party.waiter);
     lua_pop(L, 1);
     break;
+  case EVENT: art_waitlist_add(art_event_waiters(what), &b->party.waiter); break;
   case DEADLINE: wait_until(s, b, art_deadline_ns(what, 0)); break;
   case WAKER: /* looked at after each wake */
   case OFF: break;

@@ -88,6 +88,11 @@ function args.any(name, arg, ...)
   if select("#", ...) == 0 then fail(name, arg, "value expected") end
 end
 
+-- Anything but nil.
+function args.value(name, arg, ...)
+  if (...) == nil then fail(name, arg, "value expected, got " .. core.type_name(...)) end
+end
+
 -- For what only the function itself can check.
 function args.check(ok, name, arg, problem)
   if not ok then fail(name, arg, problem) end

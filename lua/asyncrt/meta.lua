@@ -1,5 +1,5 @@
 ---@meta asyncrt
--- Types of the public functions, for LuaLS. Nothing requires this file; the handles are in meta_handles.lua.
+-- Types of the public functions, for LuaLS. Nothing requires this file; the handles are in meta_*.lua.
 
 local async = {}
 
@@ -145,6 +145,7 @@ function async.future(on_cancel) end
 function async.channel(capacity) end
 
 ---@alias asyncrt.awaitable asyncrt.task|asyncrt.future|asyncrt.channel|asyncrt.sending|asyncrt.deadline|asyncrt.waker
+---|asyncrt.event|asyncrt.subscription
 
 ---Waits for several things at once, or for those in one list; `false` switches a case off. Exactly one takes effect,
 ---of those that are ready any one.
@@ -152,6 +153,16 @@ function async.channel(capacity) end
 ---@return integer index
 ---@return any ... what the case's own call would give; raises as it would, our own errors with a field `case`
 function async.select(...) end
+
+---Messages for all who have subscribed; the sender waits for nobody.
+---@param capacity integer how many a subscription keeps: then the oldest go
+---@return asyncrt.broadcast
+function async.broadcast(capacity) end
+
+---A value that changes, and who is interested learns of it.
+---@param value any not nil
+---@return asyncrt.watch
+function async.watch(value) end
 
 ---For select: in so many seconds.
 ---@param seconds number

@@ -80,7 +80,9 @@ entries.at = { args = { kinds.seconds } }
 entries["deadline.__tostring"] = { name = "tostring" }
 
 local case = { expected = "awaitable or false", takes = { table = true } } -- a list
-for _, sort in ipairs { "task", "future", "channel", "sending", "waker", "deadline" } do case.takes[sort] = true end
+for _, sort in ipairs { "task", "future", "channel", "sending", "waker", "deadline", "event", "subscription" } do
+  case.takes[sort] = true
+end
 
 local NO_CASE = { message = "'select' has no case to wait for" }
 
@@ -99,5 +101,65 @@ entries.select = { needs = "suspend", args = { case }, valid = function() return
     return calls.plain(async.select, values.get(env, "waker"))
   end, message = "bad argument #1 to 'select' (waker of another task)" },
 } }
+
+-- One to many
+
+local function closed_one(maker)
+  return made(function()
+    local handle = maker(1)
+    handle:close()
+    return handle
+  end)
+end
+
+local function used_up()
+  local subscription = async.watch(1):subscribe()
+  subscription:try_recv()
+  return subscription
+end
+
+local function closed_subscription()
+  local subscription = used_up()
+  subscription:close()
+  return subscription
+end
+
+entries.broadcast = { args = { kinds.integer(1, 2147483647, 1) } }
+entries["broadcast:send"] = { args = { message }, rows = {
+  on("a closed one", closed_one(async.broadcast), "send", is_closed, 1),
+} }
+entries["broadcast:subscribe"] = {}
+entries["broadcast:close"] = { rows = { on("a closed one", closed_one(async.broadcast), "close", { returns = {} }) } }
+entries["broadcast.__close"] = { name = "close" }
+entries["broadcast.__tostring"] = { name = "tostring" }
+
+entries.watch = { args = { message } }
+entries["watch:set"] = { args = { message }, rows = {
+  on("a closed one", closed_one(async.watch), "set", is_closed, 2),
+} }
+entries["watch:get"] = { rows = { on("a closed one", closed_one(async.watch), "get", { returns = { 1 } }) } }
+entries["watch:subscribe"] = {}
+entries["watch:close"] = { rows = { on("a closed one", closed_one(async.watch), "close", { returns = {} }) } }
+entries["watch.__close"] = { name = "close" }
+entries["watch.__tostring"] = { name = "tostring" }
+
+entries["subscription:recv"] = { needs = "suspend", rows = {
+  on("one with nothing in it", made(used_up), "recv", { waits = true }),
+  on("a closed one", made(closed_subscription), "recv", is_closed),
+} }
+entries["subscription:try_recv"] = { rows = {
+  on("one with nothing in it", made(used_up), "try_recv", { returns = { nil, "empty", "empty" } }),
+  on("a closed one", made(closed_subscription), "try_recv", is_closed),
+} }
+entries["subscription:lost"] = { rows = { on("a closed one", made(closed_subscription), "lost", { returns = { 0 } }) } }
+entries["subscription:close"] = { rows = {
+  on("a closed one", made(closed_subscription), "close", { returns = {} }),
+} }
+entries["subscription.__call"] = { needs = "suspend", name = "recv", rows = {
+  meta("a closed one", made(closed_subscription), "__call", { returns = {} }),
+} }
+entries["subscription.__close"] = { name = "close" }
+entries["subscription.__len"] = { name = "len" }
+entries["subscription.__tostring"] = { name = "tostring" }
 
 return entries

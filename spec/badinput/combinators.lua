@@ -14,7 +14,7 @@ local function nothing() end
 local function participant(optional)
   return {
     expected = "function or task",
-    takes = { ["function"] = true, interval = true, channel = true, task = true, table = true },
+    takes = { ["function"] = true, interval = true, channel = true, subscription = true, task = true, table = true },
     valid = nothing,
     optional = optional,
     fine = kinds.callable.fine,
@@ -40,7 +40,7 @@ entries.race = { needs = "suspend", args = { participant() }, rows = {
 
 local source = {
   expected = "list or iterator",
-  takes = { ["function"] = true, interval = true, channel = true, table = true },
+  takes = { ["function"] = true, interval = true, channel = true, subscription = true, table = true },
   valid = {},
   fine = kinds.callable.fine,
 }

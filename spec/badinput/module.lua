@@ -64,8 +64,8 @@ entries.cancelling = { rows = { of("outside a task", async.cancelling, { at = "h
 
 -- Without a function it is the scope of a block.
 local function scope_kind()
-  local takes = { ["function"] = true, interval = true, channel = true }
-  for _, sort in ipairs { "nil", "table", "error", "locals", "server" } do takes[sort] = true end
+  local takes = { ["function"] = true, interval = true, channel = true, subscription = true }
+  for _, sort in ipairs { "nil", "table", "error", "locals", "server", "broadcast", "watch" } do takes[sort] = true end
   return { optional = true, expected = "function", takes = takes, valid = nothing, fine = kinds.callable.fine,
     fields = { supervise = field.boolean }, bad = { { { bogus = 1 }, "unknown option 'bogus'" } } }
 end

@@ -51,6 +51,19 @@ function makers.channel()
   return channel
 end
 
+function makers.broadcast()
+  return async.broadcast(2)
+end
+
+-- With something in it.
+function makers.subscription()
+  return async.watch("a message"):subscribe()
+end
+
+function makers.watch()
+  return async.watch("a value")
+end
+
 function makers.sending()
   return async.channel():sending("a message")
 end
@@ -161,7 +174,7 @@ local NAN = 0 / 0
 
 kinds.callable = {
   expected = "function",
-  takes = set("function", "interval", "channel"),
+  takes = set("function", "interval", "channel", "subscription"),
   valid = nothing,
   fine = {
     setmetatable({}, { __call = nothing }),
@@ -180,7 +193,7 @@ kinds.seconds = {
 
 kinds.string = { expected = "string", takes = set("string"), valid = "text", fine = { "", "\0", ("x"):rep(1e5) } }
 
-local tables = set("table", "locals", "error", "interval", "server")
+local tables = set("table", "locals", "error", "interval", "server", "broadcast", "watch")
 
 -- Any value at all, if there is one.
 kinds.any = { any = true, valid = 1 }
@@ -217,7 +230,7 @@ end
 values.field = {
   boolean = { expected = "a boolean", takes = set("boolean") },
   string = { expected = "a string", takes = set("string") },
-  callable = { expected = "a function", takes = set("function", "interval", "channel") },
+  callable = { expected = "a function", takes = set("function", "interval", "channel", "subscription") },
   integer = { expected = "an integer", takes = set("number"), bad = { 1.5, 0.0, NAN, math.huge } },
   positive = { expected = "a positive integer", takes = {}, bad = { 0, -1, 1.5, NAN, math.huge, 2 ^ 31 } },
   seconds = { expected = "a number of seconds", takes = set("number"), bad = { NAN } },

@@ -184,11 +184,13 @@ local moments = {}
 local sides = {
   receive = {
     wait = function(ch) return ch:recv() end,
+    other = function(ch) return ch:send("message") end,
     serve = function(ch) return ch:try_send("message") end,
     left = function(ch) return ch:try_send("probe") == nil end, -- nobody waits any more
   },
   send = {
     wait = function(ch) return ch:send("message") end,
+    other = function(ch) return ch:recv() end,
     serve = function(ch) return ch:try_recv() end,
     left = function(ch) return ch:try_recv() == nil end,
   },
@@ -201,6 +203,7 @@ local function select_side(side, case)
       local never, idle = async.future(), async.channel()
       return select(2, async.select(idle, case(ch), never, idle:sending(1), async.after(math.huge)))
     end,
+    other = side.other,
     serve = side.serve,
     left = side.left,
   }
@@ -208,6 +211,27 @@ end
 
 sides.select_receive = select_side(sides.receive, function(ch) return ch end)
 sides.select_send = select_side(sides.send, function(ch) return ch:sending("message") end)
+
+-- A subscription, which keeps what nobody waits for.
+local Broadcast = {}
+Broadcast.__index = Broadcast
+
+function Broadcast:close() self.from:close() end
+
+local function broadcast()
+  local from = async.broadcast(1)
+  return setmetatable({ from = from, to = from:subscribe() }, Broadcast)
+end
+
+sides.subscribed = {
+  make = broadcast,
+  wait = function(b) return b.to:recv() end,
+  other = function(b) return b.from:send("message") end,
+  serve = function(b) return b.from:send("message") and not b.to:try_recv() or nil end,
+  left = function(b) return not b.from:send("probe") or b.to:try_recv() == "probe" end,
+}
+sides.select_subscribed = select_side(sides.subscribed, function(b) return b.to end)
+sides.select_subscribed.make = broadcast
 
 -- The task under test, and what came of it.
 local function start(side, ch)
@@ -225,8 +249,7 @@ local function start(side, ch)
 end
 
 function moments.served_before(side, ch)
-  local receives = side.serve == sides.receive.serve
-  local other = async.spawn(function() return receives and ch:send("message") or not receives and ch:recv() end)
+  local other = async.spawn(side.other, ch)
   settle()
   local task, result = start(side, ch)
   task:await()
@@ -335,7 +358,7 @@ for moment, play in pairs(moments) do
   for name, side in pairs(sides) do
     TestChannels["test_" .. name .. "_" .. moment] = function()
       explore(function()
-        local ch = async.channel()
+        local ch = side.make and side.make() or async.channel()
         local result, expected = play(side, ch)
         lu.assertEquals(result.is, expected)
         lu.assertTrue(side.left(ch))

@@ -4,6 +4,7 @@
 
 #include "lua/asyncrt_lua.h"
 #include "lua/await.h"
+#include "lua/barrier.h"
 #include "lua/block.h"
 #include "lua/body.h"
 #include "lua/boundary.h"
@@ -21,8 +22,10 @@
 #include "lua/loop.h"
 #include "lua/mutex.h"
 #include "lua/nursery.h"
+#include "lua/permits.h"
 #include "lua/run.h"
 #include "lua/runtime.h"
+#include "lua/rwlock.h"
 #include "lua/scope.h"
 #include "lua/select.h"
 #include "lua/semaphore.h"
@@ -107,8 +110,10 @@ static void open_sync_types(lua_State *L) {
   new_type(L, art_mutex_name, LIST(art_mutex_methods), LIST(art_mutex_metamethods));
   new_type(L, art_semaphore_name, LIST(art_semaphore_methods), LIST(art_semaphore_metamethods));
   new_type(L, art_guard_name, LIST(art_guard_methods), LIST(art_guard_metamethods));
+  new_type(L, art_rwlock_name, LIST(art_rwlock_methods), LIST(art_rwlock_metamethods));
   new_type(L, art_event_name, LIST(art_event_methods), LIST(art_event_metamethods));
-  lua_pop(L, 4);
+  new_type(L, art_barrier_name, LIST(art_barrier_methods), LIST(art_barrier_metamethods));
+  lua_pop(L, 6);
 }
 
 static void open_message_types(lua_State *L) {
@@ -193,13 +198,13 @@ int art_lua_set_defaults(lua_State *L, const struct art_config *config) {
 ** there are. */
 int luaopen_asyncrt_core(lua_State *L) {
   static const luaL_Reg *const functions[] = {
-      art_run_functions,         art_runtime_functions,  art_spawn_functions,
-      art_scope_functions,       art_boundary_functions, art_time_functions,
-      art_waker_functions,       art_future_functions,   art_inspect_functions,
-      art_connect_functions,     art_listener_functions, art_resolve_functions,
-      art_channel_functions,     art_mutex_functions,    art_semaphore_functions,
-      art_event_functions,       art_select_functions,   art_deadline_functions,
-      art_subscription_functions};
+      art_run_functions,          art_runtime_functions,  art_spawn_functions,
+      art_scope_functions,        art_boundary_functions, art_time_functions,
+      art_waker_functions,        art_future_functions,   art_inspect_functions,
+      art_connect_functions,      art_listener_functions, art_resolve_functions,
+      art_channel_functions,      art_mutex_functions,    art_semaphore_functions,
+      art_event_functions,        art_select_functions,   art_deadline_functions,
+      art_subscription_functions, art_rwlock_functions,   art_barrier_functions};
   luaL_checkversion(L);
   if (lua_getfield(L, LUA_REGISTRYINDEX, MODULE) == LUA_TTABLE) return 1;
   lua_settop(L, STATE);

@@ -71,6 +71,42 @@ function Event:is_set() end
 ---Suspends until it is set.
 function Event:wait() end
 
+---@class asyncrt.rwlock
+local Rwlock = {}
+
+---Many may read at a time, one may write, in the order of asking. Not to be taken twice by one task.
+---@return asyncrt.rwlock
+function async.rwlock() end
+
+---Suspends until nobody writes, or waits before it to write.
+---@return asyncrt.guard
+function Rwlock:read() end
+
+---Suspends until nobody else reads or writes.
+---@return asyncrt.guard
+function Rwlock:write() end
+
+---@return asyncrt.guard?
+---@return string? message
+---@return string? code "locked"
+function Rwlock:try_read() end
+
+---@return asyncrt.guard?
+---@return string? message
+---@return string? code "locked"
+function Rwlock:try_write() end
+
+---@class asyncrt.barrier
+local Barrier = {}
+
+---@param n integer
+---@return asyncrt.barrier
+function async.barrier(n) end
+
+---Suspends until n have come, then the next round begins.
+---@return integer number of its arrival: n is the last
+function Barrier:wait() end
+
 ---A function that calls `fn(...)` the first time and gives that call's values every time; who comes meanwhile waits.
 ---A run that fails or is cancelled is done again by the next one who waits or comes.
 ---@param fn asyncrt.callable

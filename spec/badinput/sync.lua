@@ -97,6 +97,35 @@ entries["guard:close"] = { rows = { on("one that is released", made(released), "
 entries["guard.__close"] = { name = "close" }
 entries["guard.__tostring"] = { name = "tostring" }
 
+-- Rwlocks
+
+local function written()
+  local lock = async.rwlock()
+  lock:try_write()
+  return lock
+end
+
+local is_locked = { returns = { nil, "the rwlock is locked", "locked" } }
+
+local function new_rwlock() return async.rwlock() end
+
+entries.rwlock = {}
+for _, name in ipairs { "read", "write" } do
+  entries["rwlock:" .. name] = { needs = "suspend", self = new_rwlock, rows = {
+    on("one that is written", made(written), name, { waits = true }),
+  } }
+  entries["rwlock:try_" .. name] = { rows = { on("one that is written", made(written), "try_" .. name, is_locked) } }
+end
+entries["rwlock.__tostring"] = { name = "tostring" }
+
+-- Barriers
+
+entries.barrier = { args = { kinds.integer(1, MOST, 1) } }
+entries["barrier:wait"] = { needs = "suspend", rows = {
+  on("one that needs another one", made(function() return async.barrier(2) end), "wait", { waits = true }),
+} }
+entries["barrier.__tostring"] = { name = "tostring" }
+
 -- Events
 
 local function set_event()

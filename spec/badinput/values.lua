@@ -80,6 +80,14 @@ function makers.semaphore()
   return async.semaphore(1)
 end
 
+function makers.rwlock()
+  return async.rwlock()
+end
+
+function makers.barrier()
+  return async.barrier(1)
+end
+
 function makers.guard()
   return async.semaphore(1):acquire()
 end

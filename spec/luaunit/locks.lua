@@ -112,6 +112,61 @@ function Mutex.check(world)
   world:expect(tostring(world.mutex) == "mutex (free)", "still locked: %s", tostring(world.mutex))
 end
 
+-- With a rwlock ---------------------------------------------------------------------------------------------------
+
+local Rwlock = {}
+
+function Rwlock.new(world)
+  world.lock, world.readers, world.writers = async.rwlock(), 0, 0
+end
+
+local User = {}
+
+function User:__close()
+  self.world[self.kind] = self.world[self.kind] - 1
+end
+
+function Rwlock.step(world)
+  local kind = world:draw(3) == 1 and "writers" or "readers"
+  local way = kind == "writers" and "write" or "read"
+  if world:draw(4) == 1 then way = "try_" .. way end
+  local guard <close> = world.lock[way](world.lock)
+  if not guard then return end
+  totals.taken = totals.taken + 1
+  local _ <close> = setmetatable({ world = world, kind = kind }, User)
+  world[kind] = world[kind] + 1
+  world:expect(world.writers == 0 or world.writers == 1 and world.readers == 0,
+    "%d write and %d read", world.writers, world.readers)
+  world:dawdle()
+end
+
+function Rwlock.check(world)
+  world:expect(tostring(world.lock) == "rwlock (free)", "still locked: %s", tostring(world.lock))
+end
+
+-- With a barrier ---------------------------------------------------------------------------------------------------
+
+local Barrier = {}
+
+local ROUND = 3
+
+function Barrier.new(world)
+  world.barrier, world.numbers = async.barrier(ROUND), { 0, 0, 0 }
+end
+
+function Barrier.step(world)
+  local ok, number = async.try_timeout(world:draw(3) * GRAIN, world.barrier.wait, world.barrier)
+  if not ok then return end
+  totals.taken = totals.taken + 1
+  world.numbers[number] = world.numbers[number] + 1
+end
+
+function Barrier.check(world)
+  local numbers = world.numbers
+  world:expect(numbers[1] == numbers[2] and numbers[2] == numbers[3], "rounds of %s", table.concat(numbers, ", "))
+  world:expect(tostring(world.barrier) == "barrier (0 of 3)", "still waited for: %s", tostring(world.barrier))
+end
+
 -- With an event ----------------------------------------------------------------------------------------------------
 
 local Event = {}
@@ -186,6 +241,14 @@ end
 
 function TestLocks.test_one_is_inside_a_mutex_and_none_in_the_end()
   expect_conserved(Mutex)
+end
+
+function TestLocks.test_a_writer_is_alone()
+  expect_conserved(Rwlock)
+end
+
+function TestLocks.test_rounds_of_a_barrier_are_whole()
+  expect_conserved(Barrier)
 end
 
 function TestLocks.test_who_waits_for_an_event_is_released_by_a_set()

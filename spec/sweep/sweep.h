@@ -18,6 +18,9 @@
 #include "asyncrt.h"
 #include "base/alloc.h"
 
+/* Where an allocation comes from. base/alloc.h declares it in builds for the sweep alone; others compile this too. */
+extern _Thread_local const char *art_alloc_site;
+
 #define WATCHDOG_SECONDS 60
 #define MAX_SITES 256
 #define MAX_FDS 64

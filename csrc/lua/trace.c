@@ -1,5 +1,7 @@
 #include "lua/trace.h"
 
+#include <string.h>
+
 #include "lua/error.h"
 #include "lua/raised.h"
 #include "lua/task.h"
@@ -124,7 +126,9 @@ int art_trace_handler(lua_State *L) {
 }
 
 int art_rethrow(lua_State *L) {
-  art_lua_of(L)->rethrown = true;
+  bool no_memory =
+      lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "not enough memory") == 0;
+  art_lua_of(L)->rethrown = !no_memory; /* no handler is called for that */
   return lua_error(L);
 }
 

@@ -102,8 +102,17 @@ enum art_exchange art_channel_take(lua_State *L, int self, struct art_channel *c
 
 /* --- handles ------------------------------------------------------------------------------------------------------ */
 
+/* As art_check_handle, in half the time. */
 static struct art_channel *check(lua_State *L, const char *function) {
-  return art_check_handle(L, SELF, function, ART_CHANNEL_NAME);
+  struct art_channel *ch = lua_touserdata(L, SELF);
+  bool is_channel = false;
+  if (ch != NULL && lua_getmetatable(L, SELF)) {
+    art_push_value(L, ART_CHANNEL_META);
+    is_channel = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+  }
+  if (!is_channel) art_type_error(L, SELF, function, ART_CHANNEL_NAME);
+  return ch;
 }
 
 void art_check_message(lua_State *L, int arg, const char *function) {

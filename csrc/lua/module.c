@@ -118,11 +118,12 @@ static void open_sync_types(lua_State *L) {
 
 static void open_message_types(lua_State *L) {
   new_type(L, ART_CHANNEL_NAME, LIST(art_channel_methods), LIST(art_channel_metamethods));
+  set_value(L, ART_CHANNEL_META);
   new_type(L, ART_SUBSCRIPTION_NAME, LIST(art_subscription_methods),
            LIST(art_subscription_metamethods));
   new_type(L, ART_SENDING_NAME, NOTHING, LIST(art_sending_metamethods));
   new_type(L, ART_DEADLINE_NAME, NOTHING, LIST(art_deadline_metamethods));
-  lua_pop(L, 4);
+  lua_pop(L, 3);
 }
 
 static void open_types(lua_State *L) {

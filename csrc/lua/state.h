@@ -20,6 +20,7 @@ enum art_lua_value {
   ART_TASK_META,
   ART_SUPERVISED_META, /* tasks whose failure belongs to whoever awaits: with a finaliser */
   ART_SCOPE_META,
+  ART_CHANNEL_META,
   ART_ERROR_META,
   ART_TRACES,      /* weak keys: error value -> trace */
   ART_NAMES,       /* weak keys: task -> name */

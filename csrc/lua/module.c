@@ -9,6 +9,7 @@
 #include "lua/body.h"
 #include "lua/boundary.h"
 #include "lua/channel.h"
+#include "lua/condition.h"
 #include "lua/connect.h"
 #include "lua/deadline.h"
 #include "lua/ending.h"
@@ -113,7 +114,8 @@ static void open_sync_types(lua_State *L) {
   new_type(L, art_rwlock_name, LIST(art_rwlock_methods), LIST(art_rwlock_metamethods));
   new_type(L, art_event_name, LIST(art_event_methods), LIST(art_event_metamethods));
   new_type(L, art_barrier_name, LIST(art_barrier_methods), LIST(art_barrier_metamethods));
-  lua_pop(L, 6);
+  new_type(L, art_condition_name, LIST(art_condition_methods), LIST(art_condition_metamethods));
+  lua_pop(L, 7);
 }
 
 static void open_message_types(lua_State *L) {
@@ -205,7 +207,8 @@ int luaopen_asyncrt_core(lua_State *L) {
       art_connect_functions,      art_listener_functions, art_resolve_functions,
       art_channel_functions,      art_mutex_functions,    art_semaphore_functions,
       art_event_functions,        art_select_functions,   art_deadline_functions,
-      art_subscription_functions, art_rwlock_functions,   art_barrier_functions};
+      art_subscription_functions, art_rwlock_functions,   art_barrier_functions,
+      art_condition_functions};
   luaL_checkversion(L);
   if (lua_getfield(L, LUA_REGISTRYINDEX, MODULE) == LUA_TTABLE) return 1;
   lua_settop(L, STATE);

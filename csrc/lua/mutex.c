@@ -8,8 +8,6 @@
 #include "lua/park.h"
 #include "lua/task.h"
 
-#define MUTEX_NAME "asyncrt.mutex"
-
 enum { OWNER = 1 }; /* uservalue: the handle of the task that has locked it */
 enum { SELF = 1 };
 
@@ -21,14 +19,14 @@ struct art_mutex {
 };
 
 static struct art_mutex *check(lua_State *L, const char *function) {
-  return art_check_handle(L, SELF, function, MUTEX_NAME);
+  return art_check_handle(L, SELF, function, ART_MUTEX_NAME);
 }
 
 static bool is_broken(const struct art_mutex *m) {
   return m->owner != NULL && m->owner->outcome != ART_OPEN;
 }
 
-static int raise_broken(lua_State *L) {
+int art_mutex_raise_broken(lua_State *L) {
   art_push_error(L, "broken", "the task that had locked the mutex ended without unlocking it");
   return lua_error(L);
 }
@@ -67,9 +65,9 @@ static void take(struct art_mutex *m, struct art_lua_task *owner) {
 }
 
 /* [-0, +0, -] The running task has become the owner. */
-static void keep_owner(lua_State *L, struct art_lua_task *t) {
+static void keep_owner(lua_State *L, struct art_lua_task *t, int index) {
   art_push_task(L, t);
-  lua_setiuservalue(L, SELF, OWNER);
+  lua_setiuservalue(L, index, OWNER);
 }
 
 /* To the next who waits. */
@@ -82,7 +80,7 @@ static void pass(struct art_mutex *m) {
 }
 
 /* Also of a task that is killed after the mutex was handed to it. */
-static void abort_lock(struct art_lua_task *t) {
+void art_mutex_abort(struct art_lua_task *t) {
   struct art_mutex *m = t->parking.io.with;
   if (art_waiter_waiting(&t->parking.io.waiter)) {
     art_waiter_leave(&t->parking.io.waiter);
@@ -92,32 +90,44 @@ static void abort_lock(struct art_lua_task *t) {
   }
 }
 
-static const struct art_wait mutex_wait = {.what = "mutex", .abort = abort_lock};
-
-static int lock_k(lua_State *L, int status, lua_KContext ctx) {
-  struct art_lua_task *t = (struct art_lua_task *)ctx;
-  struct art_mutex *m = lua_touserdata(L, SELF);
-  (void)status;
-  if (art_take_abort(t)) return art_raise_cancelled(L, t);
-  if (art_waiter_waiting(&t->parking.io.waiter)) return art_park(L, t, &mutex_wait, lock_k, ctx);
-  if (m->owner != t) return raise_broken(L);
-  keep_owner(L, t);
-  return 1;
+enum art_mutex_answer art_mutex_look(lua_State *L, struct art_lua_task *t, int index) {
+  const struct art_mutex *m = lua_touserdata(L, index);
+  if (art_waiter_waiting(&t->parking.io.waiter)) return ART_MUTEX_WAITS;
+  if (m->owner != t) return ART_MUTEX_BROKEN;
+  keep_owner(L, t, index);
+  return ART_MUTEX_OWNED;
 }
 
-static int lock_or_wait(lua_State *L, struct art_mutex *m, struct art_lua_task *t) {
-  if (is_broken(m)) return raise_broken(L);
+enum art_mutex_answer art_mutex_ask(lua_State *L, struct art_lua_task *t, int index) {
+  struct art_mutex *m = lua_touserdata(L, index);
+  if (is_broken(m)) return ART_MUTEX_BROKEN;
   if (!m->locked) {
     take(m, t);
-    keep_owner(L, t);
-    return 1;
+    keep_owner(L, t, index);
+    return ART_MUTEX_OWNED;
   }
   bool first = art_waitlist_empty(&m->queue);
   t->parking.io.waiter = (struct art_waiter){.waker = &t->core.waker};
   t->parking.io.with = m;
   art_waitlist_add(&m->queue, &t->parking.io.waiter);
   if (first) enlist(m);
-  return art_park(L, t, &mutex_wait, lock_k, (lua_KContext)t);
+  return ART_MUTEX_WAITS;
+}
+
+static const struct art_wait mutex_wait = {.what = "mutex", .abort = art_mutex_abort};
+
+static int lock_k(lua_State *L, int status, lua_KContext ctx);
+
+static int answer_lock(lua_State *L, struct art_lua_task *t, enum art_mutex_answer answer) {
+  if (answer == ART_MUTEX_WAITS) return art_park(L, t, &mutex_wait, lock_k, (lua_KContext)t);
+  return answer == ART_MUTEX_BROKEN ? art_mutex_raise_broken(L) : 1;
+}
+
+static int lock_k(lua_State *L, int status, lua_KContext ctx) {
+  struct art_lua_task *t = (struct art_lua_task *)ctx;
+  (void)status;
+  if (art_take_abort(t)) return art_raise_cancelled(L, t);
+  return answer_lock(L, t, art_mutex_look(L, t, SELF));
 }
 
 /* After a yield. */
@@ -125,7 +135,7 @@ static int retry_k(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;
   (void)status;
   if (art_cancelled_by(t) != NULL) return art_raise_cancelled(L, t);
-  return lock_or_wait(L, lua_touserdata(L, SELF), t);
+  return answer_lock(L, t, art_mutex_ask(L, t, SELF));
 }
 
 static int lock(lua_State *L) {
@@ -137,13 +147,13 @@ static int lock(lua_State *L) {
     return lua_error(L);
   }
   if (!art_executor_spend(t->core.executor)) return art_yield(L, t, retry_k, (lua_KContext)t);
-  return lock_or_wait(L, m, t);
+  return answer_lock(L, t, art_mutex_ask(L, t, SELF));
 }
 
 static int try_lock(lua_State *L) {
   struct art_mutex *m = check(L, "try_lock");
   lua_settop(L, SELF);
-  if (is_broken(m)) return raise_broken(L);
+  if (is_broken(m)) return art_mutex_raise_broken(L);
   if (m->locked) {
     lua_pushnil(L);
     lua_pushliteral(L, "the mutex is locked");
@@ -152,39 +162,40 @@ static int try_lock(lua_State *L) {
   }
   struct art_lua_task *t = art_acting(L);
   take(m, t);
-  if (t != NULL) keep_owner(L, t);
+  if (t != NULL) keep_owner(L, t, SELF);
   return 1;
 }
 
 /* --- unlocking ---------------------------------------------------------------------------------------------------- */
 
 /* Has the caller locked it? A task that is killed runs its handlers of <close> after it was the running one. */
-static bool is_owners(lua_State *L, const struct art_mutex *m) {
+bool art_mutex_is_callers(lua_State *L, int index) {
+  const struct art_mutex *m = lua_touserdata(L, index);
   if (!m->locked) return false;
   return m->owner == art_acting(L) || (m->owner != NULL && m->owner->co == L);
 }
 
-static void release(lua_State *L, struct art_mutex *m) {
-  pass(m);
+void art_mutex_release(lua_State *L, int index) {
+  pass(lua_touserdata(L, index));
   lua_pushnil(L);
-  lua_setiuservalue(L, SELF, OWNER); /* the next one's own turn enters it */
+  lua_setiuservalue(L, index, OWNER); /* the next one's own turn enters it */
 }
 
 static int unlock(lua_State *L) {
   struct art_mutex *m = check(L, "unlock");
   lua_settop(L, SELF);
   if (!m->locked) return luaL_error(L, "'unlock' on a mutex that is not locked");
-  if (!is_broken(m) && !is_owners(L, m))
+  if (!is_broken(m) && !art_mutex_is_callers(L, SELF))
     return luaL_error(L, "'unlock' on a mutex that somebody else has locked");
-  release(L, m); /* a broken one is in use again */
+  art_mutex_release(L, SELF); /* a broken one is in use again */
   return 0;
 }
 
 /* local g <close> = m:lock(), unlocked before its block ends, may be somebody else's by now. */
 static int mutex_close(lua_State *L) {
-  struct art_mutex *m = check(L, "close");
+  check(L, "close");
   lua_settop(L, SELF);
-  if (is_owners(L, m)) release(L, m);
+  if (art_mutex_is_callers(L, SELF)) art_mutex_release(L, SELF);
   return 0;
 }
 
@@ -195,7 +206,7 @@ static int mutex(lua_State *L) {
   art_waitlist_init(&m->queue);
   take(m, NULL);
   m->locked = false;
-  luaL_setmetatable(L, MUTEX_NAME);
+  luaL_setmetatable(L, ART_MUTEX_NAME);
   return 1;
 }
 
@@ -210,7 +221,7 @@ static int mutex_tostring(lua_State *L) {
   return 1;
 }
 
-const char *const art_mutex_name = MUTEX_NAME;
+const char *const art_mutex_name = ART_MUTEX_NAME;
 const luaL_Reg art_mutex_functions[] = {{"mutex", mutex}, {NULL, NULL}};
 const luaL_Reg art_mutex_methods[] = {
     {"lock", lock}, {"try_lock", try_lock}, {"unlock", unlock}, {NULL, NULL}};

@@ -20,7 +20,7 @@ static void cut_own_wait(struct art_lua_task *t, const struct art_wait *wait) {
 int art_park(lua_State *L, struct art_lua_task *t, const struct art_wait *wait, lua_KFunction k,
              lua_KContext ctx) {
   t->wait = wait;
-  if (wait->abort != NULL && art_cancelled_by(t) != NULL) cut_own_wait(t, wait);
+  if (wait->abort != NULL && !wait->forced && art_cancelled_by(t) != NULL) cut_own_wait(t, wait);
   return lua_yieldk(L, 0, ctx, k);
 }
 

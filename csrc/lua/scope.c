@@ -76,7 +76,9 @@ struct art_scope *art_scope_for_spawn(struct art_lua_task *t) {
 
 /* A parked task leaves its wait and is queued to raise; one that is queued finds out by itself. */
 static void cut_wait(struct art_lua_task *t) {
-  if (t->core.state != ART_TASK_PARKED || t->wait == NULL || t->wait->abort == NULL) return;
+  if (t->core.state != ART_TASK_PARKED || t->wait == NULL || t->wait->abort == NULL ||
+      t->wait->forced)
+    return;
   t->wait->abort(t);
   t->flags |= ART_ABORTED;
   art_task_wake(&t->core);

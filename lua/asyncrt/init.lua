@@ -44,6 +44,7 @@ local async = {
   semaphore = core.semaphore,
   rwlock = core.rwlock,
   event = core.event,
+  condition = core.condition,
   barrier = core.barrier,
   once = require "asyncrt.once".once,
   net = require "asyncrt.net",

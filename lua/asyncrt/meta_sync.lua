@@ -96,6 +96,27 @@ function Rwlock:try_read() end
 ---@return string? code "locked"
 function Rwlock:try_write() end
 
+---@class asyncrt.condition
+local Condition = {}
+
+---@param mutex? asyncrt.mutex unlocked while a task waits
+---@return asyncrt.condition
+function async.condition(mutex) end
+
+---Suspends until notified. With a mutex, which the task must have locked: has it again before it returns or raises.
+---@return any ... what the notification gave
+function Condition:wait() end
+
+---Wakes those who have waited longest and gives them the values.
+---@param n? integer how many, default 1
+---@param ... any
+---@return integer notified
+function Condition:notify(n, ...) end
+
+---@param ... any
+---@return integer notified
+function Condition:notify_all(...) end
+
 ---@class asyncrt.barrier
 local Barrier = {}
 

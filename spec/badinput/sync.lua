@@ -118,6 +118,22 @@ for _, name in ipairs { "read", "write" } do
 end
 entries["rwlock.__tostring"] = { name = "tostring" }
 
+-- Conditions
+
+local permitted = kinds.optional(kinds.integer(0, MOST, 1))
+
+entries.condition = { args = { {
+  expected = "asyncrt.mutex", takes = { mutex = true }, optional = true,
+} } }
+entries["condition:wait"] = { needs = "suspend", nowhere = true, rows = {
+  on("one that nobody notifies", made(function() return async.condition() end), "wait", { waits = true }),
+  on("one whose mutex is not locked", made(function() return async.condition(async.mutex()) end), "wait",
+    { message = "'wait' on a condition whose mutex the task has not locked" }),
+} }
+entries["condition:notify"] = { args = { permitted } }
+entries["condition:notify_all"] = {}
+entries["condition.__tostring"] = { name = "tostring" }
+
 -- Barriers
 
 entries.barrier = { args = { kinds.integer(1, MOST, 1) } }

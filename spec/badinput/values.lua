@@ -84,6 +84,10 @@ function makers.rwlock()
   return async.rwlock()
 end
 
+function makers.condition()
+  return async.condition()
+end
+
 function makers.barrier()
   return async.barrier(1)
 end

@@ -144,6 +144,41 @@ function Rwlock.check(world)
   world:expect(tostring(world.lock) == "rwlock (free)", "still locked: %s", tostring(world.lock))
 end
 
+-- With a condition -------------------------------------------------------------------------------------------------
+
+local Condition = {}
+
+function Condition.new(world)
+  world.mutex, world.given, world.got = async.mutex(), 0, 0
+  world.condition = async.condition(world.mutex)
+end
+
+local Locked = {}
+
+function Locked:__close()
+  self.world:expect(not self.world.mutex:try_lock(), "the mutex was not locked again")
+end
+
+-- Whoever was notified gets it: what was given is what was got.
+function Condition.step(world)
+  local _ <close> = world.mutex:lock()
+  local _ <close> = setmetatable({ world = world }, Locked)
+  if world:draw(2) == 1 then
+    local n = world:draw(3)
+    world.given = world.given + world.condition:notify(n, n)
+    return world:dawdle()
+  end
+  local n = world.condition:wait()
+  world:expect(n == 1 or n == 2 or n == 3, "got %s", tostring(n))
+  world.got = world.got + 1
+  totals.taken = totals.taken + 1
+end
+
+function Condition.check(world)
+  world:expect(world.given == world.got, "%d notified, %d learned of it", world.given, world.got)
+  world:expect(tostring(world.mutex) == "mutex (free)", "still locked: %s", tostring(world.mutex))
+end
+
 -- With a barrier ---------------------------------------------------------------------------------------------------
 
 local Barrier = {}
@@ -245,6 +280,10 @@ end
 
 function TestLocks.test_a_writer_is_alone()
   expect_conserved(Rwlock)
+end
+
+function TestLocks.test_who_is_notified_learns_of_it()
+  expect_conserved(Condition)
 end
 
 function TestLocks.test_rounds_of_a_barrier_are_whole()

@@ -44,7 +44,7 @@ local function add_stubs(names, path)
     if variable then class_of[variable] = class end
     local holder, method = line:match("^function (%u%w*):([%w_]+)%(")
     if method then names[class_of[holder] .. ":" .. method] = true end
-    local name = line:match("^function (async[%w_.]+)%(")
+    local name = line:match("^function (async[%w_.]+)%(") or line:match("^function (testing%.[%w_]+)%(")
     if name then names[name] = true end
   end
 end
@@ -82,6 +82,7 @@ local function exported()
     for inner in pairs(type(value) == "table" and value or {}) do names["async." .. name .. "." .. inner] = true end
     if type(value) ~= "table" then names["async." .. name] = true end
   end
+  for name in pairs(require "asyncrt.testing") do names["testing." .. name] = true end
   for type_name, meta in pairs(types()) do
     for method in pairs(meta.__index) do names[type_name .. ":" .. method] = true end
   end

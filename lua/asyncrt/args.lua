@@ -56,6 +56,7 @@ local is_kind = {
   ["positive integer"] = function(value)
     return type(value) == "number" and math.tointeger(value) and value >= 1 and value <= 2147483647
   end,
+  ["whole number"] = function(value) return type(value) == "number" and math.tointeger(value) ~= nil end,
   ["number of seconds"] = function(value) return type(value) == "number" and value == value end,
 }
 

@@ -1,4 +1,5 @@
 local async = require "asyncrt"
+local testing = require "asyncrt.testing"
 local helper = require "spec.helper"
 helper.watch(setup, teardown)
 
@@ -21,35 +22,29 @@ local function order_of(wait, durations)
 end
 
 describe("sleep", function()
-  it("ends in deadline order, first come first among equals", function()
-    run(function()
-      assert.same({ 4, 2, 6, 3, 1, 5, 7 }, order_of(async.sleep, { 3, 1, 2, 0.5, 3, 1, 3 }))
-      assert.equal(3, async.now())
-    end)
+  testing.it("ends in deadline order, first come first among equals", function()
+    assert.same({ 4, 2, 6, 3, 1, 5, 7 }, order_of(async.sleep, { 3, 1, 2, 0.5, 3, 1, 3 }))
+    assert.equal(3, async.now())
   end)
 
-  it("tells apart what is a nanosecond apart, from one to a century", function()
-    run(function()
-      local durations = {}
-      for i = 1, 100 do durations[i] = (101 - i) * 1e-9 end
-      local order = order_of(async.sleep, durations)
-      for i = 1, 100 do assert.equal(101 - i, order[i]) end
-      assert.same({ 5, 4, 3, 2, 1 }, order_of(async.sleep, { CENTURY, 86400 * 30, 60, 1e-3, 2e-9 }))
-      assert.is_true(async.now() >= CENTURY)
-    end)
+  testing.it("tells apart what is a nanosecond apart, from one to a century", function()
+    local durations = {}
+    for i = 1, 100 do durations[i] = (101 - i) * 1e-9 end
+    local order = order_of(async.sleep, durations)
+    for i = 1, 100 do assert.equal(101 - i, order[i]) end
+    assert.same({ 5, 4, 3, 2, 1 }, order_of(async.sleep, { CENTURY, 86400 * 30, 60, 1e-3, 2e-9 }))
+    assert.is_true(async.now() >= CENTURY)
   end)
 
-  it("of 0 or less lets the others run, no more", function()
-    run(function()
-      local order = {}
-      async.spawn(function() order[#order + 1] = "other" end)
-      async.sleep(0)
-      order[#order + 1] = "after 0"
-      async.sleep(-5)
-      async.sleep(-math.huge)
-      assert.same({ "other", "after 0" }, order)
-      assert.equal(0, async.now())
-    end)
+  testing.it("of 0 or less lets the others run, no more", function()
+    local order = {}
+    async.spawn(function() order[#order + 1] = "other" end)
+    async.sleep(0)
+    order[#order + 1] = "after 0"
+    async.sleep(-5)
+    async.sleep(-math.huge)
+    assert.same({ "other", "after 0" }, order)
+    assert.equal(0, async.now())
   end)
 
   it("beyond 2^62 ns is for ever", function()
@@ -63,13 +58,11 @@ describe("sleep", function()
     assert.equal("deadlock", err.kind)
   end)
 
-  it("goes on for more than a century", function()
-    run(function()
-      for i = 1, 14 do
-        async.sleep(CENTURY / 10)
-        assert.is_true(math.abs(async.now() - i * CENTURY / 10) < 1e-3)
-      end
-    end)
+  testing.it("goes on for more than a century", function()
+    for i = 1, 14 do
+      async.sleep(CENTURY / 10)
+      assert.is_true(math.abs(async.now() - i * CENTURY / 10) < 1e-3)
+    end
   end)
 
   it("takes numbers only", function()
@@ -97,38 +90,32 @@ describe("sleep", function()
 end)
 
 describe("sleep_until", function()
-  it("ends at that time", function()
-    run(function()
-      async.sleep(1)
-      async.sleep_until(3)
-      assert.equal(3, async.now())
-      assert.same({ 2, 1, 3 }, order_of(async.sleep_until, { 5, 4.5, 5 }))
-    end)
+  testing.it("ends at that time", function()
+    async.sleep(1)
+    async.sleep_until(3)
+    assert.equal(3, async.now())
+    assert.same({ 2, 1, 3 }, order_of(async.sleep_until, { 5, 4.5, 5 }))
   end)
 
-  it("in the past lets the others run, no more", function()
-    run(function()
-      async.sleep(5)
-      local ran = false
-      async.spawn(function() ran = true end)
-      async.sleep_until(5)
-      assert.is_true(ran)
-      async.sleep_until(1)
-      async.sleep_until(-1)
-      assert.equal(5, async.now())
-    end)
+  testing.it("in the past lets the others run, no more", function()
+    async.sleep(5)
+    local ran = false
+    async.spawn(function() ran = true end)
+    async.sleep_until(5)
+    assert.is_true(ran)
+    async.sleep_until(1)
+    async.sleep_until(-1)
+    assert.equal(5, async.now())
   end)
 end)
 
 describe("now", function()
-  it("stands still between suspensions on a virtual clock, and is when one is woken", function()
-    run(function()
-      assert.equal(0, async.now())
-      async.sleep(0.1)
-      assert.equal(0.1, async.now())
-      async.sleep(0.2)
-      assert.is_true(math.abs(async.now() - 0.3) < 1e-9)
-    end)
+  testing.it("stands still between suspensions on a virtual clock, and is when one is woken", function()
+    assert.equal(0, async.now())
+    async.sleep(0.1)
+    assert.equal(0.1, async.now())
+    async.sleep(0.2)
+    assert.is_true(math.abs(async.now() - 0.3) < 1e-9)
   end)
 
   it("goes on from run to run", function()
@@ -155,13 +142,11 @@ describe("an interval", function()
     return table.concat(seen, " ")
   end
 
-  it("ticks first one period after its creation", function()
-    run(function()
-      async.sleep(10)
-      local interval = async.interval(2)
-      async.sleep(1)
-      assert.equal("1+0@12 2+0@14 3+0@16", ticks(interval, 3))
-    end)
+  testing.it("ticks first one period after its creation", function()
+    async.sleep(10)
+    local interval = async.interval(2)
+    async.sleep(1)
+    assert.equal("1+0@12 2+0@14 3+0@16", ticks(interval, 3))
   end)
 
   it("does not drift, whatever time the work takes", function()
@@ -176,12 +161,10 @@ describe("an interval", function()
     end)
   end)
 
-  it("makes up for nothing: late says how many ticks were skipped", function()
-    run(function()
-      local work = { [1] = 2.5, [3] = 1, [4] = 5 }
-      assert.equal("1+0@1 3+1@3.5 4+0@4.5 9+4@9.5 10+0@10",
-        ticks(async.interval(1), 5, function(n) async.sleep(work[n] or 0) end))
-    end)
+  testing.it("makes up for nothing: late says how many ticks were skipped", function()
+    local work = { [1] = 2.5, [3] = 1, [4] = 5 }
+    assert.equal("1+0@1 3+1@3.5 4+0@4.5 9+4@9.5 10+0@10",
+      ticks(async.interval(1), 5, function(n) async.sleep(work[n] or 0) end))
   end)
 
   it("counts a tick that is due right now", function()
@@ -196,30 +179,26 @@ describe("an interval", function()
     end
   end)
 
-  it("gives each tick to one of those who wait", function()
-    run(function()
-      local interval, got = async.interval(1), {}
-      for name = 1, 3 do
-        async.spawn(function()
-          for _ = 1, 2 do
-            local n = interval:wait()
-            got[n] = (got[n] or 0) + 1
-          end
-          return name
-        end)
-      end
-      async.sleep(10)
-      assert.same({ 1, 1, 1, 1, 1, 1 }, got)
-    end)
+  testing.it("gives each tick to one of those who wait", function()
+    local interval, got = async.interval(1), {}
+    for name = 1, 3 do
+      async.spawn(function()
+        for _ = 1, 2 do
+          local n = interval:wait()
+          got[n] = (got[n] or 0) + 1
+        end
+        return name
+      end)
+    end
+    async.sleep(10)
+    assert.same({ 1, 1, 1, 1, 1, 1 }, got)
   end)
 
-  it("loses no tick by a cancel", function()
-    run(function()
-      local interval = async.interval(3)
-      assert.is_false(async.try_timeout(1, interval.wait, interval))
-      assert.same({ 1, 0 }, { interval:wait() })
-      assert.equal(3, async.now())
-    end)
+  testing.it("loses no tick by a cancel", function()
+    local interval = async.interval(3)
+    assert.is_false(async.try_timeout(1, interval.wait, interval))
+    assert.same({ 1, 0 }, { interval:wait() })
+    assert.equal(3, async.now())
   end)
 
   it("can be made where no runtime runs; it starts at its first wait", function()
@@ -231,10 +210,8 @@ describe("an interval", function()
     end)
   end)
 
-  it("of for ever never ticks", function()
-    run(function()
-      assert.is_false(async.try_timeout(1000, function() async.interval(math.huge):wait() end))
-    end)
+  testing.it("of for ever never ticks", function()
+    assert.is_false(async.try_timeout(1000, function() async.interval(math.huge):wait() end))
   end)
 
   it("shows itself", function()

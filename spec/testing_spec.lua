@@ -153,6 +153,18 @@ describe("testing.it and testing.case", function()
     assert.matches("false\tother", output)
   end)
 
+  it("do not blame a test for what others dropped before", function()
+    local output = helper.child [[
+      local async, testing = require "asyncrt", require "asyncrt.testing"
+      io.stdout:setvbuf "no"
+      async.run(function() async.future():reject("dropped before") end)
+      testing.case(print)("ran")
+      async.run(function() async.future():reject("dropped again") end)
+      print(testing.explore(print, { seeds = 1 }))]]
+    assert.equal("asyncrt: error that nobody took, in no task: dropped before\nran\n" ..
+      "asyncrt: error that nobody took, in no task: dropped again\n\n1\n", output)
+  end)
+
   it("give the method's arguments to a case", function()
     local got
     testing.case(function(...) got = table.pack(...) end)("self", nil, 3)

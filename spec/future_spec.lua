@@ -270,3 +270,13 @@ describe("on_cancel", function()
     assert.equal(future, told)
   end)
 end)
+
+describe("a rejected future that nobody holds", function()
+  it("is told of before its runtime closes", function()
+    local told = {}
+    local rt = async.runtime { on_error = function(err) told[#told + 1] = err end }
+    rt:run(function() async.future():reject("one") end)
+    rt:close()
+    assert.same({ "one" }, told)
+  end)
+end)

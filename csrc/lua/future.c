@@ -64,6 +64,7 @@ static int reject(lua_State *L) {
     lua_setiuservalue(L, SELF, VALUES);
     f->state = REJECTED;
     f->observed = !art_waitlist_empty(&f->waiters);
+    if (!f->observed) art_lua_of(L)->rejected++;
     art_waitlist_wake_all(&f->waiters);
   }
   lua_pushboolean(L, first);
@@ -83,11 +84,17 @@ struct art_waitlist *art_future_waiters(void *future) {
   return &((struct future *)future)->waiters;
 }
 
+static void observe(lua_State *L, struct future *f) {
+  if (f->observed) return;
+  f->observed = true;
+  art_lua_of(L)->rejected--;
+}
+
 int art_future_push(lua_State *L, int index) {
   struct future *f = lua_touserdata(L, index);
   lua_getiuservalue(L, index, VALUES);
   if (f->state == REJECTED) {
-    f->observed = true;
+    observe(L, f);
     return -1;
   }
   int values = lua_gettop(L);
@@ -142,14 +149,26 @@ static int await(lua_State *L) {
   return art_park(L, t, &future_wait, await_k, (lua_KContext)t);
 }
 
+/* [-2, +0, m] Error and task on top. No runtime runs whose on_error it could be for. */
+static void tell_people(lua_State *L) {
+  art_push_value(L, ART_HOOKS);
+  lua_getfield(L, -1, "report");
+  lua_replace(L, -2);
+  lua_insert(L, -3);
+  if (lua_pcall(L, 2, 0, 0) != LUA_OK) lua_pop(L, 1);
+}
+
 /* A rejection that nobody awaited does not vanish with the future. */
 static int future_gc(lua_State *L) {
   struct future *f = check(L, "__gc");
   if (f->state != REJECTED || f->observed) return 0;
-  f->observed = true;
+  observe(L, f);
   lua_getiuservalue(L, SELF, VALUES);
   lua_pushnil(L);
-  art_report(L);
+  if (art_lua_of(L)->active != NULL)
+    art_report(L);
+  else
+    tell_people(L);
   return 0;
 }
 

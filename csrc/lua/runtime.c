@@ -223,9 +223,8 @@ void art_close_runtime(lua_State *L, struct art_lua_runtime *rt, int index, uint
   art_loop_kill(rt, rt->root);
   art_unobserved_tell(L, rt, &rt->root->unobserved, rt->anchors);
   art_loop_report(rt);
-  if (!art_list_empty(
-          &rt->limbo)) { /* handles that are collected, and whose finalisers are still due */
-    art_loop_collect(rt);
+  if (!art_list_empty(&rt->limbo) || rt->state->rejected > 0) {
+    art_loop_collect(rt); /* what nobody holds any more tells its failure in a finaliser */
     art_loop_report(rt);
   }
   art_unobserved_close(L, rt, rt->anchors);

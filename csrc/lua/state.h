@@ -44,6 +44,7 @@ struct art_lua {
   struct art_lua_task *current;   /* the task that is being polled, or NULL */
   uint64_t last_id;               /* of tasks and scopes */
   lua_Integer reported;           /* in ART_REPORTS */
+  lua_Integer rejected;           /* futures that are, and nobody has got the error */
   bool report_lost;               /* there was no memory for one: on_error is told that */
   bool rethrown;              /* the error that is raised now is on its way already: see trace.h */
   struct art_list blocks;     /* see block.h */

@@ -31,11 +31,8 @@ void art_executor_seed(struct art_executor *ex, uint64_t seed) {
 
 /* At the front or the back of the timers with the same deadline; those of earlier ones stay before it. */
 static void push_in_group(struct art_executor *ex, struct art_task *t) {
-  if (ex->woken.first == NULL) {
-    ex->group_before = NULL;
-    ex->group_ns = *ex->firing_ns;
-  } else if (ex->group_ns != *ex->firing_ns) {
-    ex->group_before = ex->woken.last;
+  if (ex->group_ns != *ex->firing_ns) {
+    ex->group_before = ex->woken.first == NULL ? NULL : ex->woken.last;
     ex->group_ns = *ex->firing_ns;
   }
   struct art_task **head = ex->group_before == NULL ? &ex->woken.first : &ex->group_before->next;
@@ -200,5 +197,6 @@ void art_executor_undefer(struct art_executor *ex) {
 void art_executor_clear(struct art_executor *ex) {
   ex->woken = ex->ready = ex->deferred = (struct art_queue){NULL, NULL};
   memset(ex->lane, 0, sizeof ex->lane);
+  ex->group_before = NULL;
   ex->queued = ex->deferred_count = 0;
 }

@@ -78,11 +78,8 @@ static int sleep_in_reactor(struct art_runtime *rt) {
       timeout_ns != ART_NEVER || rt->reactor.pending > 0 || has_jobs(rt) || has_foreign_wakers(rt);
   if (!can_end && art_inbox_empty(rt->inbox)) return ART_TURN_STUCK;
   int n = 0;
-  if (art_inbox_sleep(rt->inbox)) {
-    n = art_runtime_wait_io(rt, timeout_ns);
-    art_inbox_awake(rt->inbox);
-  }
-  art_inbox_deliver(rt->inbox);
+  if (art_inbox_sleep(rt->inbox)) n = art_runtime_wait_io(rt, timeout_ns);
+  art_inbox_deliver(rt->inbox); /* ends the sleep */
   art_runtime_advance_timers(rt);
   return n == -EINTR ? -EINTR : ART_TURN_GOES_ON;
 }
@@ -92,10 +89,6 @@ int art_runtime_turn(struct art_runtime *rt) {
   if (art_executor_ready(&rt->executor)) {
     art_executor_run(&rt->executor, ART_TURN_POLLS, ART_NEVER);
     art_runtime_poll_drivers(rt);
-    return ART_TURN_GOES_ON;
-  }
-  if (!art_inbox_empty(rt->inbox)) {
-    art_inbox_deliver(rt->inbox);
     return ART_TURN_GOES_ON;
   }
   if (art_runtime_jump(rt)) return ART_TURN_GOES_ON;

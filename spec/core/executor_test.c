@@ -170,6 +170,45 @@ static void nor_does_it_when_every_tick_is_cut_short(void **state) {
   assert_hog_was_not_kept_waiting();
 }
 
+static void a_short_tick_polls_though_only_the_flood_is_there(void **state) {
+  (void)state;
+  start_flood(3, 1000);
+  for (size_t i = 0; i < 3 * ART_TURN_POLLS; i++) {
+    assert_true(art_runtime_tick(rt, 0) > 0);
+    assert_int_equal(traced, i + 1);
+  }
+}
+
+static struct art_timer alarm_clock[3];
+
+/* The same flood from timers: each is due again with the next look. */
+static enum art_poll flood_by_timers(struct actor *self) {
+  struct art_timer *t = &alarm_clock[self - stage];
+  *t = (struct art_timer){.waker = &self->cx->task->waker};
+  if (self->wishes-- == 0) return ART_READY;
+  art_wheel_arm(&rt->wheel, t, 0);
+  return ART_PENDING;
+}
+
+/* Under a seed too, which leaves only timers among the woken. */
+static void a_flood_of_timers_keeps_nobody_waiting(void **state) {
+  (void)state;
+  for (int seeded = 0; seeded < 2; seeded++) {
+    use_runtime((struct art_config){.seeded = seeded});
+    clear_trace();
+    on_stage = 0;
+    for (int i = 0; i < 3; i++) {
+      struct actor *f = cast('f', flood_by_timers);
+      f->wishes = 400;
+      start(f);
+    }
+    start_wishing('h', 30);
+    for (int i = 0; i < 1100; i++) assert_true(art_runtime_tick(rt, 0) > 0);
+    assert_hog_was_not_kept_waiting();
+    run();
+  }
+}
+
 /* --- seeds ------------------------------------------------------------------------------------ */
 
 static void use_seed(uint64_t seed, enum art_clock_kind clock) {
@@ -292,6 +331,35 @@ static void a_seed_keeps_deadlines_in_order_from_stop_to_stop(void **state) {
   }
 }
 
+static struct art_timer late;
+
+/* Has the other one woken by a timer of the deadline that fires right now. */
+static enum art_poll arm_for_other(struct actor *self) {
+  if (sleep_until(self) == ART_PENDING) return ART_PENDING;
+  late = (struct art_timer){.waker = self->other->waker};
+  art_wheel_arm(&rt->wheel, &late, art_runtime_now_ns(rt));
+  return ART_READY;
+}
+
+static void nobody_gets_lost_between_equal_deadlines(void **state) {
+  (void)state;
+  for (uint64_t seed = 0; seed < 20; seed++) {
+    use_seed(seed, ART_CLOCK_MANUAL);
+    struct actor *c = cast('c', await_wake), *a = cast_with('a', arm_for_other, c);
+    a->deadline_ns = 10;
+    start(c);
+    start(a);
+    start_sleeping('b', 20);
+    assert_int_equal(tick(), 0);
+    assert_int_equal(art_runtime_advance(rt, 20, 0), 2);
+    assert_int_equal(art_runtime_tick(rt, 0), 1);
+    assert_int_equal(tick(), 0);
+    run();
+    assert_memory_equal(trace, "caba", 4); /* then b and c, as the seed has it */
+    assert_int_equal(traced, 6);
+  }
+}
+
 static void a_seeded_hog_keeps_nobody_waiting(void **state) {
   (void)state;
   for (uint64_t seed = 0; seed < 20; seed++) {
@@ -308,6 +376,12 @@ static void a_seeded_hog_keeps_nobody_waiting(void **state) {
 static void near_seeds_part_ways(void **state) {
   (void)state;
   struct art_executor a, b;
+  uint64_t inverse = 1; /* of the factor, by Newton */
+  for (int i = 0; i < 6; i++) inverse *= 2 - 0x9E3779B97F4A7C15u * inverse;
+  art_executor_init(&a, NULL);
+  art_executor_seed(&a, -0xD1B54A32D192ED03u *
+                            inverse); /* the one that would leave nothing but zeros */
+  assert_true(a.random != 0);
   for (uint64_t seed = 0; seed < 100; seed++) {
     art_executor_init(&a, NULL);
     art_executor_init(&b, NULL);
@@ -321,28 +395,35 @@ static void near_seeds_part_ways(void **state) {
 
 /* --- ticks ------------------------------------------------------------------------------------ */
 
-/* Yields for ever; wakes another one at each poll. */
+/* Yields some polls long; wakes another one at each. */
 struct yielder {
   struct art_task task;
   struct actor *other;
-  unsigned polls;
+  unsigned polls, wishes;
 };
 
-static struct art_task *run_yielder(struct art_executor *ex, struct art_task *t) {
-  struct yielder *y = ART_CONTAINER(t, struct yielder, task);
+static void poll_yielder(struct art_executor *ex, struct yielder *y) {
   y->polls++;
   note('y');
+  if (y->wishes-- == 0) {
+    art_task_end(&y->task);
+    return;
+  }
   if (y->other != NULL) art_waker_wake(y->other->waker);
-  t->yielded = true;
-  art_task_wake(t);
-  art_executor_put(ex, t);
+  y->task.yielded = true;
+  art_task_wake(&y->task);
+  art_executor_put(ex, &y->task);
+}
+
+static struct art_task *run_yielder(struct art_executor *ex, struct art_task *t) {
+  poll_yielder(ex, ART_CONTAINER(t, struct yielder, task));
   return art_executor_next(ex);
 }
 
 static const struct art_task_class yielder_class = {.run = run_yielder};
 
-static void start_yielder(struct yielder *y, struct actor *other) {
-  *y = (struct yielder){.other = other};
+static void start_yielder(struct yielder *y, unsigned wishes, struct actor *other) {
+  *y = (struct yielder){.wishes = wishes, .other = other};
   art_task_init(&y->task, &yielder_class, &rt->executor);
   art_task_wake(&y->task);
 }
@@ -350,7 +431,7 @@ static void start_yielder(struct yielder *y, struct actor *other) {
 static void a_yielding_task_runs_once_a_tick(void **state) {
   struct yielder y[2];
   (void)state;
-  for (int i = 0; i < 2; i++) start_yielder(&y[i], NULL);
+  for (int i = 0; i < 2; i++) start_yielder(&y[i], 100, NULL);
   for (unsigned i = 1; i <= 5; i++) {
     assert_int_equal(tick(), 2);
     assert_int_equal(y[0].polls, i);
@@ -365,37 +446,44 @@ static void a_hand_off_stays_in_the_tick(void **state) {
   (void)state;
   start(w);
   assert_int_equal(tick(), 0);
-  start_yielder(&y, w);
+  start_yielder(&y, 100, w);
   for (int i = 0; i < 3; i++) assert_int_equal(tick(), 1);
   assert_string_equal(trace, "wywywyw");
 }
 
 static void who_yields_in_a_run_only_goes_behind_the_others(void **state) {
-  struct actor *w = cast('w', stay_wakeable);
   struct yielder y;
   (void)state;
-  start(w);
-  assert_int_equal(tick(), 0);
-  start_yielder(&y, w);
-  assert_int_equal(art_runtime_enter(rt), 0);
-  assert_int_equal(art_runtime_turn(rt), ART_TURN_GOES_ON);
-  art_runtime_leave(rt);
-  assert_string_equal(trace + traced - 4, "wywy");
+  start_yielder(&y, 3, NULL);
+  start_wishing('w', 3);
+  run();
+  assert_string_equal(trace, "ywywywyw");
+  for (uint64_t seed = 0; seed < 10; seed++) {
+    use_seed(seed, ART_CLOCK_REAL);
+    start_yielder(&y, 3, NULL);
+    start_wishing('w', 3);
+    run();
+    assert_int_equal(traced, 8);
+  }
 }
 
 static void what_a_tick_deferred_goes_on_in_a_run(void **state) {
-  struct actor *a = cast('a', finish);
   struct yielder y;
   (void)state;
-  start_yielder(&y, NULL);
+  start_yielder(&y, 3, NULL);
   assert_int_equal(tick(), 1);
-  start(a);
-  assert_int_equal(art_runtime_enter(rt), 0);
-  art_executor_undefer(&rt->executor);
-  assert_int_equal(art_runtime_turn(rt), ART_TURN_GOES_ON);
-  art_runtime_leave(rt);
-  assert_int_equal(a->polls, 1);
-  assert_in_range(y.polls, 2, ART_TURN_POLLS);
+  run();
+  assert_int_equal(y.polls, 4);
+}
+
+static void who_yields_runs_once_at_every_stop_of_an_advance(void **state) {
+  struct yielder y;
+  (void)state;
+  use_clock(ART_CLOCK_MANUAL);
+  start_yielder(&y, 100, NULL);
+  for (char name = 'a'; name <= 'c'; name++) start_sleeping(name, (uint64_t)(name - 'a' + 1));
+  assert_int_equal(art_runtime_advance(rt, 9, ART_NEVER), 1);
+  assert_string_equal(trace, "yabcaybycy");
 }
 
 static void a_tick_without_budget_polls_once(void **state) {
@@ -444,16 +532,20 @@ int main(void) {
       ON_RUNTIME(a_hog_keeps_no_other_thread_waiting),
       ON_RUNTIME(a_flood_of_io_keeps_nobody_waiting),
       ON_RUNTIME(nor_does_it_when_every_tick_is_cut_short),
+      ON_RUNTIME(a_short_tick_polls_though_only_the_flood_is_there),
+      ON_RUNTIME(a_flood_of_timers_keeps_nobody_waiting),
       ON_RUNTIME(a_seed_shuffles_ready_tasks_and_no_first_polls),
       ON_RUNTIME(a_seed_leaves_first_polls_of_later_spawns_alone),
       ON_RUNTIME(a_seed_shuffles_equal_deadlines_only),
       ON_RUNTIME(a_seed_keeps_deadlines_in_order_from_stop_to_stop),
+      ON_RUNTIME(nobody_gets_lost_between_equal_deadlines),
       ON_RUNTIME(a_seeded_hog_keeps_nobody_waiting),
       ON_RUNTIME(near_seeds_part_ways),
       ON_RUNTIME(a_yielding_task_runs_once_a_tick),
       ON_RUNTIME(a_hand_off_stays_in_the_tick),
       ON_RUNTIME(who_yields_in_a_run_only_goes_behind_the_others),
       ON_RUNTIME(what_a_tick_deferred_goes_on_in_a_run),
+      ON_RUNTIME(who_yields_runs_once_at_every_stop_of_an_advance),
       ON_RUNTIME(a_tick_without_budget_polls_once),
       ON_RUNTIME(a_spent_budget_ends_the_tick),
       ON_RUNTIME(a_tick_without_limit_runs_until_nothing_is_ready),

@@ -3,8 +3,10 @@
 #include "runtime_fixture.h"
 
 #include <sys/epoll.h>
+#include <sys/wait.h>
 
 #include "executor/runtime.h"
+#include "executor/turn.h"
 
 #define SECOND UINT64_C(1000000000)
 
@@ -83,8 +85,11 @@ static void deadlines_of_the_outside_world_pass_though_a_manual_clock_stands(voi
   start_sleeping('s', 2 * 3600 * SECOND);
   assert_int_equal(tick(), 0);
   assert_in_range(art_runtime_next_ns(rt), 1, 3600 * SECOND);
+  start_sleeping('t', 1);
+  assert_int_equal(tick(), 0);
+  assert_int_equal(art_runtime_next_ns(rt), 1);
   assert_int_equal(art_runtime_advance(rt, 2 * 3600 * SECOND, ART_NEVER), 0);
-  assert_string_equal(trace, "oss");
+  assert_string_equal(trace, "ostts");
   art_wheel_disarm(&rt->outer_wheel, &outer);
   o = cast('o', await_outer_deadline);
   o->deadline_ns = 1;
@@ -119,6 +124,7 @@ static void a_tick_of_a_virtual_clock_jumps_when_nothing_is_ready(void **state) 
   start_sleeping('b', 2 * SECOND);
   assert_int_equal(tick(), 0);
   assert_int_equal(art_runtime_now_ns(rt), 0);
+  assert_int_equal(art_runtime_alarm_ns(rt), ART_NEVER); /* not by itself */
   assert_int_equal(tick(), 0);
   assert_int_equal(art_runtime_now_ns(rt), SECOND);
   assert_int_equal(tick(), 0);
@@ -361,6 +367,20 @@ static void it_becomes_readable_when_a_timer_is_due(void **state) {
   assert_false(is_readable());
 }
 
+static void it_forgets_timers_that_are_gone(void **state) {
+  struct actor *s = cast('s', sleep_until);
+  (void)state;
+  expose();
+  s->deadline_ns = art_runtime_now_ns(rt) + SECOND / 1000;
+  spawn(s);
+  assert_int_equal(tick(), 0);
+  art_task_cancel(s->task);
+  assert_int_equal(tick(), 0);
+  art_task_unref(s->task);
+  while (art_runtime_now_ns(rt) < s->deadline_ns + SECOND / 1000) sched_yield();
+  assert_false(is_readable());
+}
+
 static void it_becomes_readable_when_the_outside_world_is_due(void **state) {
   struct actor *o = cast('o', await_outer_deadline);
   (void)state;
@@ -415,12 +435,31 @@ static void it_goes_on_after_a_run(void **state) {
 
 static enum art_poll expose_inside(struct actor *self) {
   expose();
-  return self->polls == 1 ? ART_PENDING : ART_READY;
+  return wish(self);
+}
+
+static void a_child_of_fork_takes_nothing_from_it(void **state) {
+  struct actor *r = cast('r', receive);
+  int status;
+  (void)state;
+  expose();
+  give_socket(r);
+  start(r);
+  assert_int_equal(tick(), 0);
+  send_to(r);
+  pid_t child = fork();
+  if (child == 0) _exit(tick() == -ECHILD && tick() == -ECHILD ? 0 : 1);
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+  assert_busy_once();
+  assert_int_equal(r->drops, 1);
 }
 
 static void it_may_be_asked_for_in_a_poll(void **state) {
   (void)state;
-  start(cast('e', expose_inside));
+  struct actor *e = cast('e', expose_inside);
+  e->wishes = 2;
+  start(e);
   assert_int_equal(tick(), 0);
   assert_false(is_readable());
   start(cast('f', finish));
@@ -476,10 +515,12 @@ int main(void) {
       ON_RUNTIME(it_is_readable_for_what_the_host_makes_ready),
       ON_RUNTIME(it_stays_readable_while_tasks_are_ready),
       ON_RUNTIME(it_becomes_readable_when_a_timer_is_due),
+      ON_RUNTIME(it_forgets_timers_that_are_gone),
       ON_RUNTIME(it_becomes_readable_when_the_outside_world_is_due),
       ON_RUNTIME(it_is_readable_when_a_manual_clock_has_left_something),
       ON_RUNTIME(it_is_readable_when_a_virtual_clock_can_jump),
       ON_RUNTIME(it_goes_on_after_a_run),
+      ON_RUNTIME(a_child_of_fork_takes_nothing_from_it),
       ON_RUNTIME(it_may_be_asked_for_in_a_poll),
       ON_RUNTIME(it_drives_a_nested_runtime),
       ON_RUNTIME(poll_has_none),

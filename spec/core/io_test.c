@@ -274,6 +274,31 @@ static void cancel(struct actor *a) {
   art_task_unref(a->task);
 }
 
+static enum art_poll begin_and_free(struct actor *self) {
+  ssize_t n;
+  if (self->polls > 1) return ART_PENDING;
+  assert_int_equal(art_recv(self->cx, self->io, &self->byte, 1, &n), ART_PENDING);
+  assert_int_equal(art_send(self->cx, self->io, "x", 1, &n), ART_PENDING);
+  art_io_free(self->io);
+  self->io = NULL;
+  return ART_PENDING;
+}
+
+static void what_was_freed_wakes_nobody(void **state) {
+  struct actor *f = cast('f', begin_and_free), *r = cast('r', recv_once);
+  (void)state;
+  give_socket(f);
+  give_socket(r);
+  fill(f->fd);
+  start(f);
+  start(r);
+  assert_int_equal(tick(), 0);
+  send_to(f);
+  drain(f->peer);
+  for (int i = 0; i < 3; i++) assert_int_equal(tick(), 0);
+  assert_string_equal(trace, "fr");
+}
+
 /* --- both directions, and timers --------------------------------------------------------------- */
 
 static enum art_poll recv_and_send(struct actor *self) {
@@ -447,6 +472,11 @@ static void a_cancelled_recv_takes_no_byte(void **state) {
   run();
   assert_int_equal(answer, 1);
   assert_int_equal(owner->byte, 'x');
+  start(cast_with('t', recv_from_other, owner)); /* and the descriptor can be waited for anew */
+  assert_int_equal(tick(), 0);
+  send_to(owner);
+  run();
+  assert_string_equal(trace, "rstt");
   drop_actor(owner);
 }
 
@@ -517,6 +547,7 @@ int main(void) {
       ON_RUNTIME(a_descriptor_that_is_none_is_an_answer),
       ON_RUNTIME(a_send_waits_for_room),
       ON_RUNTIME(a_poll_for_nothing_changes_nothing),
+      ON_RUNTIME(what_was_freed_wakes_nobody),
       ON_RUNTIME(both_directions_wait_at_once),
       ON_RUNTIME(a_wait_may_time_out),
       ON_RUNTIME(what_came_in_time_is_taken_and_the_timer_gone),

@@ -124,6 +124,44 @@ static void waits_on_peers_do_not_hold_a_virtual_clock(void **state) {
   assert_string_equal(trace, "lrssrl"); /* what is in the kernel goes before a jump */
 }
 
+static enum art_poll receive_and_stay(struct actor *self) {
+  if (self->wishes == 0) self->wishes = receive(self) == ART_READY;
+  return ART_PENDING;
+}
+
+#define IDLERS 130 /* more than the events that one look takes */
+
+static void start_idlers(void) {
+  for (int i = 0; i < IDLERS; i++) {
+    struct actor *a = cast(0, receive_and_stay);
+    give_socket(a);
+    start(a);
+  }
+}
+
+static void feed_idlers(void) {
+  for (int i = 0; i < IDLERS; i++) send_to(&stage[i]);
+}
+
+/* Behind as many events that nobody waits for is one that somebody does. */
+static void what_the_kernel_has_at_hand_goes_before_a_jump(void **state) {
+  (void)state;
+  use_clock(ART_CLOCK_VIRTUAL);
+  start_idlers();
+  struct actor *r = cast('r', receive);
+  give_socket(r);
+  start(r);
+  start_sleeping('s', CENTURY);
+  assert_int_equal(tick(), 0);
+  feed_idlers();
+  assert_int_equal(tick(), 0);
+  feed_idlers();
+  send_to(r);
+  assert_int_equal(tick(), 0);
+  assert_string_equal(trace, "rsr");
+  assert_int_equal(art_runtime_now_ns(rt), 0);
+}
+
 static enum art_poll wake_other_after_sleep(struct actor *self) {
   if (sleep_until(self) == ART_PENDING) return ART_PENDING;
   art_waker_wake(self->other->waker);
@@ -175,6 +213,21 @@ static void a_sleep_has_one_deadline_at_a_time(void **state) {
   run();
   assert_string_equal(trace, "sss");
   assert_int_equal(art_runtime_now_ns(rt), 20);
+}
+
+static enum art_poll sleep_on_others_sleep(struct actor *self) {
+  return art_sleep(self->cx, self->other->sleep, 10);
+}
+
+static void a_sleep_wakes_whoever_polled_it_last(void **state) {
+  struct actor *a = cast('a', sleep_until), *b = cast_with('b', sleep_on_others_sleep, a);
+  (void)state;
+  use_clock(ART_CLOCK_VIRTUAL);
+  a->deadline_ns = 10;
+  start(a);
+  start(b);
+  run_until_stuck();
+  assert_string_equal(trace, "abb");
 }
 
 static enum art_poll free_sleep_and_go_on(struct actor *self) {
@@ -409,7 +462,7 @@ static void runtimes_of_several_threads_wake_each_other(void **state) {
 struct gate {
   struct art_job job;
   int fd[2]; /* its run waits for a byte */
-  struct actor *client;
+  struct actor *client, *heir;
   uint64_t completed_ns;
   unsigned completed, dropped;
 };
@@ -427,6 +480,7 @@ static void complete_job(struct art_job *job) {
   gate.completed++;
   gate.completed_ns = art_runtime_now_ns(rt);
   if (gate.client != NULL) art_waker_wake(gate.client->waker);
+  if (gate.heir != NULL) start(gate.heir);
 }
 
 static void drop_job(struct art_job *job) {
@@ -490,6 +544,7 @@ static void a_job_that_came_back_is_completed_by_the_close(void **state) {
   struct actor *n = cast('n', stay);
   (void)state;
   submit_gate(NULL);
+  gate.heir = cast('h', finish);
   start(n);
   assert_int_equal(tick(), 0);
   open_gate();
@@ -497,6 +552,8 @@ static void a_job_that_came_back_is_completed_by_the_close(void **state) {
   close_runtime();
   assert_int_equal(gate.completed, 1);
   assert_int_equal(n->drops, 1);
+  assert_int_equal(gate.heir->drops, 1);
+  assert_int_equal(gate.heir->polls, 0);
   close(gate.fd[0]);
   close(gate.fd[1]);
   await_free();
@@ -541,9 +598,11 @@ int main(void) {
       ON_RUNTIME(a_virtual_clock_jumps_from_deadline_to_deadline),
       ON_RUNTIME(a_virtual_clock_lives_through_centuries),
       ON_RUNTIME(waits_on_peers_do_not_hold_a_virtual_clock),
+      ON_RUNTIME(what_the_kernel_has_at_hand_goes_before_a_jump),
       ON_RUNTIME(handles_and_wakers_do_not_hold_a_virtual_clock),
       ON_RUNTIME(never_is_never),
       ON_RUNTIME(a_sleep_has_one_deadline_at_a_time),
+      ON_RUNTIME(a_sleep_wakes_whoever_polled_it_last),
       ON_RUNTIME(a_sleep_that_was_freed_wakes_nobody),
       ON_RUNTIME(a_run_without_tasks_ends_at_once),
       ON_RUNTIME(a_run_is_stuck_when_nothing_can_wake_anybody),

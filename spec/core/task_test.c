@@ -305,6 +305,31 @@ static void what_drops_spawn_during_close_is_dropped_too(void **state) {
   }
 }
 
+static void wake_other(struct actor *self) {
+  art_waker_wake(self->other->waker);
+}
+
+/* The same for what a drop wakes, which a seed puts into lanes. */
+static void what_drops_wake_during_close_is_not_put_behind_the_dead(void **state) {
+  (void)state;
+  for (uint64_t seed = 0; seed < 20; seed++) {
+    use_runtime((struct art_config){.seeded = true, .seed = seed});
+    on_stage = 0;
+    struct actor *a = cast(0, stay_wakeable), *b = cast(0, stay), *c = cast(0, stay_wakeable);
+    b->other = c;
+    b->on_drop = wake_other;
+    start(a);
+    start(b);
+    start(c);
+    assert_int_equal(tick(), 0);
+    art_waker_wake(a->waker);
+    close_runtime();
+    assert_int_equal(a->drops + b->drops + c->drops, 3);
+    assert_int_equal(a->polls + b->polls + c->polls, 3);
+    rt = new_runtime((struct art_config){.clock = ART_CLOCK_REAL});
+  }
+}
+
 static void a_wake_on_its_way_is_not_taken_during_close(void **state) {
   struct actor *a = cast(0, stay_wakeable), *b = cast(0, stay_wakeable);
   (void)state;
@@ -459,6 +484,7 @@ int main(void) {
       ON_RUNTIME(close_drops_every_state_once),
       ON_RUNTIME(drops_may_wake_and_cancel_during_close),
       ON_RUNTIME(what_drops_spawn_during_close_is_dropped_too),
+      ON_RUNTIME(what_drops_wake_during_close_is_not_put_behind_the_dead),
       ON_RUNTIME(a_wake_on_its_way_is_not_taken_during_close),
       ON_RUNTIME(a_spawn_without_memory_leaves_nothing_behind),
       ON_RUNTIME(a_poll_may_not_drive_its_runtime),

@@ -142,6 +142,21 @@ static void a_wake_on_its_way_when_the_task_ends_does_nothing(void **state) {
   assert_int_equal(a->drops, 1);
 }
 
+static void wake_locally(struct actor *self) {
+  art_task_wake(self->task);
+}
+
+static void nor_does_a_wake_by_a_driver(void **state) {
+  struct actor *a = cast(0, finish);
+  (void)state;
+  a->on_drop = wake_locally;
+  spawn(a);
+  run();
+  art_task_unref(a->task);
+  assert_int_equal(tick(), 0);
+  assert_int_equal(a->polls, 1);
+}
+
 static void *use_and_drop(void *waker) {
   struct art_waker *clone = art_waker_clone(waker);
   art_waker_wake(waker);
@@ -460,6 +475,7 @@ int main(void) {
       ON_RUNTIME(every_wake_of_a_parked_task_is_a_poll),
       ON_RUNTIME(a_wake_before_the_first_poll_is_that_poll),
       ON_RUNTIME(a_wake_after_the_end_does_nothing),
+      ON_RUNTIME(nor_does_a_wake_by_a_driver),
       ON_RUNTIME(a_wake_on_its_way_when_the_task_ends_does_nothing),
       ON_RUNTIME(wakers_are_safe_when_the_runtime_is_gone),
       ON_RUNTIME(a_wake_that_nobody_took_goes_with_the_runtime),

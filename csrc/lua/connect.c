@@ -16,7 +16,8 @@ static void abort_connect(struct art_lua_task *t) {
   art_socket_close(&s->socket);
 }
 
-static const struct art_wait connect_wait = {.what = "connect", .abort = abort_connect};
+static const struct art_wait connect_wait = {
+    .what = "connect", .abort = abort_connect, .socket = true};
 
 static int fail(lua_State *L, struct art_stream *s, int err) {
   char text[ART_ADDRESS_TEXT];

@@ -149,15 +149,6 @@ static int await(lua_State *L) {
   return art_park(L, t, &future_wait, await_k, (lua_KContext)t);
 }
 
-/* [-2, +0, m] Error and task on top. No runtime runs whose on_error it could be for. */
-static void tell_people(lua_State *L) {
-  art_push_value(L, ART_HOOKS);
-  lua_getfield(L, -1, "report");
-  lua_replace(L, -2);
-  lua_insert(L, -3);
-  if (lua_pcall(L, 2, 0, 0) != LUA_OK) lua_pop(L, 1);
-}
-
 /* A rejection that nobody awaited does not vanish with the future. */
 static int future_gc(lua_State *L) {
   struct future *f = check(L, "__gc");
@@ -165,10 +156,7 @@ static int future_gc(lua_State *L) {
   observe(L, f);
   lua_getiuservalue(L, SELF, VALUES);
   lua_pushnil(L);
-  if (art_lua_of(L)->active != NULL)
-    art_report(L);
-  else
-    tell_people(L);
+  art_report(L);
   return 0;
 }
 

@@ -137,9 +137,10 @@ static void abort_turn(struct art_lua_task *t) {
   art_waiter_leave(&t->parking.io.waiter);
 }
 
-static const struct art_wait accept_wait = {.what = "accept", .abort = abort_accept};
-static const struct art_wait pause_wait = {.what = "free descriptors to accept with",
-                                           .abort = abort_accept};
+static const struct art_wait accept_wait = {
+    .what = "accept", .abort = abort_accept, .socket = true};
+static const struct art_wait pause_wait = {
+    .what = "free descriptors to accept with", .abort = abort_accept, .socket = true};
 static const struct art_wait turn_wait = {.what = "its turn to accept", .abort = abort_turn};
 
 static int give_closed(lua_State *L) {

@@ -137,7 +137,8 @@ static void abort_lookup(struct art_lua_task *t) {
   l->waker = NULL;
 }
 
-static const struct art_wait lookup_wait = {.what = "lookup", .abort = abort_lookup};
+static const struct art_wait lookup_wait = {
+    .what = "lookup", .abort = abort_lookup, .socket = true};
 
 static int resolve_k(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;

@@ -42,6 +42,8 @@ struct art_wait {
   const char *what;                      /* for people */
   void (*abort)(struct art_lua_task *t); /* leaves the wait at once; NULL: it cannot be aborted */
   bool forced; /* only for a task that is killed: a cancel waits for its end */
+  bool
+      socket; /* for a socket: one that ends with the runtime, and may be gone before its tasks are told */
 };
 
 #define ART_MAX_ARGS 250 /* of a task's function: they are counted in 8 bits */

@@ -34,7 +34,7 @@ static void abort_turn(struct art_lua_task *t) {
   art_waiter_leave(&t->parking.io.waiter);
 }
 
-static const struct art_wait write_wait = {.what = "write", .abort = abort_write};
+static const struct art_wait write_wait = {.what = "write", .abort = abort_write, .socket = true};
 static const struct art_wait turn_wait = {.what = "its turn to write", .abort = abort_turn};
 
 /* --- with the turn ------------------------------------------------------------------------------------------------ */

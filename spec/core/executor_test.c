@@ -173,7 +173,7 @@ static void nor_does_it_when_every_tick_is_cut_short(void **state) {
 static void a_short_tick_polls_though_only_the_flood_is_there(void **state) {
   (void)state;
   start_flood(3, 1000);
-  for (size_t i = 0; i < 3 * ART_TURN_POLLS; i++) {
+  for (size_t i = 0; i < 8 * ART_TURN_POLLS; i++) {
     assert_true(art_runtime_tick(rt, 0) > 0);
     assert_int_equal(traced, i + 1);
   }
@@ -486,6 +486,24 @@ static void who_yields_runs_once_at_every_stop_of_an_advance(void **state) {
   assert_string_equal(trace, "yabcaybycy");
 }
 
+static void who_was_ended_in_a_queue_is_purged_from_it(void **state) {
+  struct yielder y[4];
+  (void)state;
+  for (int deferred = 0; deferred < 2; deferred++) {
+    for (int i = 0; i < 4; i++) start_yielder(&y[i], 2, NULL);
+    if (deferred) assert_int_equal(tick(), 4);
+    for (int i = 1; i < 4; i += 2) art_task_end(&y[i].task);
+    art_executor_purge(&rt->executor);
+    art_task_wake(&y[1].task);
+    memset(&y[3], 0xff, sizeof y[3]);
+    assert_int_equal(art_runtime_ready(rt), 2);
+    run();
+    assert_int_equal(y[0].polls, 3);
+    assert_int_equal(y[1].polls, deferred);
+    assert_int_equal(y[2].polls, 3);
+  }
+}
+
 static void a_tick_without_budget_polls_once(void **state) {
   (void)state;
   for (char name = 'a'; name <= 'd'; name++) start(cast(name, finish));
@@ -546,6 +564,7 @@ int main(void) {
       ON_RUNTIME(who_yields_in_a_run_only_goes_behind_the_others),
       ON_RUNTIME(what_a_tick_deferred_goes_on_in_a_run),
       ON_RUNTIME(who_yields_runs_once_at_every_stop_of_an_advance),
+      ON_RUNTIME(who_was_ended_in_a_queue_is_purged_from_it),
       ON_RUNTIME(a_tick_without_budget_polls_once),
       ON_RUNTIME(a_spent_budget_ends_the_tick),
       ON_RUNTIME(a_tick_without_limit_runs_until_nothing_is_ready),

@@ -314,6 +314,17 @@ static void a_run_waits_for_whoever_holds_a_waker_or_a_handle(void **state) {
   }
 }
 
+static void a_wake_at_the_door_counts_though_nobody_holds_a_waker_any_more(void **state) {
+  struct actor *w = cast('w', finish_when_woken);
+  (void)state;
+  struct art_waker *waker = art_waker_clone(art_task_waker(spawn(w)));
+  art_task_unref(w->task);
+  assert_int_equal(tick(), 0);
+  elsewhere(wake_and_drop, waker);
+  run();
+  assert_int_equal(w->drops, 1);
+}
+
 static void do_nothing_with(int number) {
   (void)number;
 }
@@ -608,6 +619,7 @@ int main(void) {
       ON_RUNTIME(a_run_is_stuck_when_nothing_can_wake_anybody),
       ON_RUNTIME(a_manual_clock_does_not_keep_a_run_waiting),
       ON_RUNTIME(a_run_waits_for_whoever_holds_a_waker_or_a_handle),
+      ON_RUNTIME(a_wake_at_the_door_counts_though_nobody_holds_a_waker_any_more),
       ON_RUNTIME(a_signal_ends_a_run_that_can_go_on),
       ON_RUNTIME(a_poll_may_run_another_runtime),
       ON_RUNTIME(two_runtimes_of_a_thread_wake_each_other),

@@ -4,6 +4,7 @@
 #include "lua/args.h"
 #include "lua/boundary.h"
 #include "lua/error.h"
+#include "lua/nested.h"
 #include "lua/park.h"
 #include "lua/scope.h"
 #include "lua/task.h"
@@ -222,6 +223,16 @@ static void push_state(lua_State *L, const struct art_lua_task *t) {
   lua_replace(L, -2);
 }
 
+/* [-0, +1, m] Where its code is: in the coroutine that was entered last first, in its own last. */
+static void push_all_frames(lua_State *L, const struct art_lua_task *t) {
+  lua_pushstring(L, "");
+  for (lua_State *co = t->co; co != NULL; co = art_nested_in(co)) {
+    art_push_frames(L, co, co == L ? 1 : 0);
+    lua_insert(L, -2);
+    lua_concat(L, 2);
+  }
+}
+
 static int task_traceback(lua_State *L) {
   struct art_lua_task *t = art_to_task(L, 1, "traceback");
   lua_settop(L, 1);
@@ -233,10 +244,7 @@ static int task_traceback(lua_State *L) {
   }
   art_push_task_name(L, t, 1);
   push_state(L, t);
-  if (t->co != NULL)
-    art_push_frames(L, t->co, t->co == L ? 1 : 0);
-  else
-    lua_pushstring(L, "");
+  push_all_frames(L, t);
   art_push_spawn_site(L, t, 1);
   lua_pushfstring(L, "%s, %s%s\n    spawned at %s", lua_tostring(L, 2), lua_tostring(L, 3),
                   lua_tostring(L, 4), lua_tostring(L, 5));

@@ -34,7 +34,7 @@ static int body_end(lua_State *L, struct art_lua_task *t, struct art_scope *own)
 static int body_join(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;
   (void)status;
-  if (!art_close_leftovers(L, t, NULL)) return art_park_for_children(L, t, body_join, ctx);
+  if (!art_close_leftovers(L, t, NULL, true)) return art_park_for_children(L, t, body_join, ctx);
   struct art_scope *own = own_scope(t);
   if (own != NULL && !art_scope_drained(own)) return art_park_for_children(L, t, body_join, ctx);
   return body_end(L, t, own);

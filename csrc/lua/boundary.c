@@ -69,7 +69,7 @@ static int boundary_end(lua_State *L, struct art_scope *s) {
 static int boundary_join(lua_State *L, int status, lua_KContext ctx) {
   struct art_scope *s = (struct art_scope *)ctx;
   (void)status;
-  if (!art_close_leftovers(L, s->owner, s) || !art_scope_drained(s))
+  if (!art_close_leftovers(L, s->owner, s, true) || !art_scope_drained(s))
     return art_park_for_children(L, s->owner, boundary_join, ctx);
   return boundary_end(L, s);
 }

@@ -185,25 +185,27 @@ void art_abandon_scopes(lua_State *L, struct art_lua_task *t, int anchors) {
 }
 
 /* [-0, +0, -] */
-static void report_leftover(lua_State *L, struct art_scope *s) {
+static void report_leftover(lua_State *L, struct art_scope *s, bool misuse) {
   if (art_scope_failed(L, s, 0)) {
     art_push_task(L, s->owner);
     art_report(L);
   }
+  if (!misuse) return;
   art_push_task(L, s->owner);
   note(L, ART_NOTE_MISUSE, 1);
 }
 
-static bool is_leftover(const struct art_lua_task *t, const struct art_scope *s) {
-  return t->scope != s && t->scope->owner == t && (s != NULL || t->scope->kind != ART_SCOPE_TASK);
+bool art_has_leftovers(const struct art_lua_task *t, const struct art_scope *s) {
+  return t->scope != s && t->scope->owner == t && t->scope->kind != ART_SCOPE_TASK;
 }
 
-bool art_close_leftovers(lua_State *L, struct art_lua_task *t, struct art_scope *s) {
-  while (is_leftover(t, s)) {
+bool art_close_leftovers(lua_State *L, struct art_lua_task *t, const struct art_scope *s,
+                         bool misuse) {
+  while (art_has_leftovers(t, s)) {
     struct art_scope *left = t->scope;
     art_scope_cancel(left, ART_FINISHED);
     if (!art_scope_drained(left->nursery)) return false;
-    report_leftover(L, left);
+    report_leftover(L, left, misuse);
     art_push_value(L, ART_ANCHORS);
     if (left->nursery != left) art_end_scope(L, left->nursery, lua_gettop(L));
     art_end_scope(L, left, lua_gettop(L));

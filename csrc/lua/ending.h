@@ -24,9 +24,13 @@ void art_report(lua_State *L);
 int art_note_report(lua_State *L);
 int art_note_misuse(lua_State *L);
 
-/* Scopes that 't' left open inside 's' (NULL: inside the task): cancels them. False while their children run; else they
-** are ended. A block without <close> is reported. */
-bool art_close_leftovers(lua_State *L, struct art_lua_task *t, struct art_scope *s);
+/* Has 't' scopes of its own open inside 's', other than that of its children? NULL: inside the task. */
+bool art_has_leftovers(const struct art_lua_task *t, const struct art_scope *s);
+
+/* Cancels those. False while their children run; else they are ended. 'misuse': that is reported, for it was a block
+** without <close>. */
+bool art_close_leftovers(lua_State *L, struct art_lua_task *t, const struct art_scope *s,
+                         bool misuse);
 
 /* [-0, +0, -] The children are done: ends the scope and its handle. The anchor table is at 'anchors'; works without
 ** upvalue. */

@@ -5,14 +5,9 @@
 #include "lua/anchors.h"
 #include "lua/ending.h"
 #include "lua/error.h"
+#include "lua/nested.h"
 #include "lua/scope.h"
 #include "lua/task.h"
-
-#if LUA_VERSION_NUM >= 505
-#define ART_RESET_THREAD(co, from) lua_closethread(co, from)
-#else
-#define ART_RESET_THREAD(co, from) lua_resetthread(co)
-#endif
 
 void art_loop_enter(lua_State *L, struct art_lua_runtime *rt, int index, const char *function) {
   art_check_stack(L, 32, NULL);
@@ -179,11 +174,27 @@ static void no_memory_for_note(struct art_lua_runtime *rt, struct art_lua_task *
   t->nvalues = 1;
 }
 
+/* Runs the handlers of <close> of a parked task: those of the coroutines that it has resumed before its own. */
+static void reset_inside_out(lua_State *L, lua_State *co) {
+  for (;;) {
+    lua_State *outer = NULL, *inner = co, *next;
+    while ((next = art_nested_in(inner)) != NULL) {
+      outer = inner;
+      inner = next;
+    }
+    ART_RESET_THREAD(inner, L);
+    if (outer == NULL) return;
+    lua_settop(outer, 0); /* it does not lead there any more */
+  }
+}
+
 static void kill_task(struct art_lua_runtime *rt, struct art_lua_task *t) {
   lua_State *L = rt->host;
   if (t->wait != NULL && t->wait->abort != NULL) t->wait->abort(t); /* once more does no harm */
   if (t->co != NULL) {
-    ART_RESET_THREAD(t->co, L);
+    rt->state->killed = t;
+    reset_inside_out(L, t->co);
+    rt->state->killed = NULL;
     rt->coroutines--;
     t->co = NULL;
   }

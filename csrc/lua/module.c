@@ -22,6 +22,7 @@
 #include "lua/locals.h"
 #include "lua/loop.h"
 #include "lua/mutex.h"
+#include "lua/nested.h"
 #include "lua/nursery.h"
 #include "lua/permits.h"
 #include "lua/run.h"
@@ -217,6 +218,8 @@ int luaopen_asyncrt_core(lua_State *L) {
   lua_newtable(L);
   for (unsigned i = 0; i < sizeof functions / sizeof *functions; i++)
     set_functions(L, functions[i]);
+  art_nested_install(L, STATE);
+  lua_setfield(L, -2, "stock");
   lua_pushvalue(L, STATE);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
   lua_pushvalue(L, -1);

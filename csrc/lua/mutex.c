@@ -172,7 +172,7 @@ static int try_lock(lua_State *L) {
 bool art_mutex_is_callers(lua_State *L, int index) {
   const struct art_mutex *m = lua_touserdata(L, index);
   if (!m->locked) return false;
-  return m->owner == art_acting(L) || (m->owner != NULL && m->owner->co == L);
+  return m->owner == art_acting(L) || (m->owner != NULL && m->owner == art_lua_of(L)->killed);
 }
 
 void art_mutex_release(lua_State *L, int index) {

@@ -111,7 +111,7 @@ static int block_end(lua_State *L, struct art_scope *block) {
 static int block_join(lua_State *L, int status, lua_KContext ctx) {
   struct art_scope *block = (struct art_scope *)ctx;
   (void)status;
-  if (!art_close_leftovers(L, block->owner, block) || !art_scope_drained(block->nursery))
+  if (!art_close_leftovers(L, block->owner, block, true) || !art_scope_drained(block->nursery))
     return art_park_for_children(L, block->owner, block_join, ctx);
   return block_end(L, block);
 }

@@ -4,6 +4,7 @@
 #include "lua/coroutines.h"
 #include "lua/ending.h"
 #include "lua/error.h"
+#include "lua/hook.h"
 #include "lua/scope.h"
 
 static const struct art_wait yield_wait = {.what = "yield"};
@@ -123,21 +124,10 @@ static void broken(struct art_lua_task *t) {
   fail(t);
 }
 
-static void plain_yield_hook(lua_State *L, lua_Debug *ar) {
-  (void)ar;
-  lua_sethook(L, NULL, 0, 0);
-  luaL_where(L, 0); /* in a hook that is the function that runs */
-  lua_pushliteral(L, "coroutine.yield in a task, outside of any coroutine of its own: use "
-                     "async.yield");
-  lua_concat(L, 2);
-  lua_error(L);
-}
-
-/* A plain coroutine.yield that no resume of the task's own takes. Only the task itself can raise, so it is resumed
-** with a hook that does so at its next instruction. */
+/* A plain coroutine.yield that no resume of the task's own takes: it gets an error. */
 static void plain_yield(struct art_lua_task *t, int nresults) {
   lua_pop(t->co, nresults);
-  if (lua_gethook(t->co) == NULL) lua_sethook(t->co, plain_yield_hook, LUA_MASKCOUNT, 1);
+  (void)art_raise_next(t->co, ART_YIELD_IN_TASK);
   t->core.yielded = true; /* a loop of these is held to one a tick, too */
   art_task_wake(&t->core);
   art_executor_put(t->core.executor, &t->core);
@@ -155,6 +145,17 @@ static int first_poll(struct art_lua_task *t) {
   return nargs;
 }
 
+/* The coroutine of a task that has ended. */
+static void give_back(struct art_lua_task *t) {
+  if ((t->flags & ART_EXPOSED) == 0) {
+    art_give_coroutine(t->rt, t->co);
+  } else {
+    lua_settop(t->co, 0); /* dead, for whoever holds it */
+    t->rt->coroutines--;
+  }
+  t->co = NULL;
+}
+
 /* What a resume gave that is not a park: the end, or something odd. */
 static void not_parked(struct art_lua_task *t, int status, int nresults) {
   if (status == LUA_YIELD) {
@@ -162,8 +163,7 @@ static void not_parked(struct art_lua_task *t, int status, int nresults) {
   } else if (status != LUA_OK) {
     broken(t);
   } else {
-    art_give_coroutine(t->rt, t->co);
-    t->co = NULL;
+    give_back(t);
     finish(t);
   }
 }
@@ -184,8 +184,10 @@ static struct art_task *run(struct art_executor *ex, struct art_task *core) {
     if (t->co == NULL && (nargs = first_poll(t)) == 0) continue;
     t->wait = NULL;
     state->current = t;
+    state->running = state->entered = t->co;
     int status = lua_resume(t->co, host, nargs, &nresults);
     state->current = NULL;
+    state->running = state->entered = NULL;
     if (status == LUA_YIELD && t->wait != NULL)
       art_executor_put(ex, core);
     else

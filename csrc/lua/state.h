@@ -8,6 +8,12 @@
 
 #include "executor/runtime.h"
 
+#if LUA_VERSION_NUM >= 505
+#define ART_RESET_THREAD(co, from) lua_closethread(co, from)
+#else
+#define ART_RESET_THREAD(co, from) ((void)(from), lua_resetthread(co))
+#endif
+
 struct art_lua_runtime;
 struct art_lua_task;
 struct art_scope;
@@ -42,12 +48,20 @@ enum art_lua_value {
 struct art_lua {
   struct art_lua_runtime *active; /* the runtime whose loop runs on this state, or NULL */
   struct art_lua_task *current;   /* the task that is being polled, or NULL */
-  uint64_t last_id;               /* of tasks and scopes */
-  lua_Integer reported;           /* in ART_REPORTS */
-  lua_Integer rejected;           /* futures that are, and nobody has got the error */
-  bool report_lost;               /* there was no memory for one: on_error is told that */
-  bool rethrown;              /* the error that is raised now is on its way already: see trace.h */
-  struct art_list blocks;     /* see block.h */
+  lua_State *
+      running; /* the coroutine in which it can suspend, its own or one of those it resumed; or NULL */
+  lua_State *entered; /* the same, where it cannot suspend too */
+  bool
+      awaits_inside; /* a coroutine may be waiting for the run loop that scripts can get hold of: see nested.c */
+  unsigned closing; /* coroutines that are being closed, one by the other */
+  struct art_lua_task
+      *killed;            /* the task whose handlers of <close> run because it is ended by force */
+  uint64_t last_id;       /* of tasks and scopes */
+  lua_Integer reported;   /* in ART_REPORTS */
+  lua_Integer rejected;   /* futures that are, and nobody has got the error */
+  bool report_lost;       /* there was no memory for one: on_error is told that */
+  bool rethrown;          /* the error that is raised now is on its way already: see trace.h */
+  struct art_list blocks; /* see block.h */
   struct art_config defaults; /* for the runtimes made here */
   lua_Integer lost;           /* tasks that had not ended when their runtime was collected */
   lua_Integer stray; /* slots that nobody had given back when their runtime was closed: none */

@@ -9,12 +9,16 @@
 #include "lua/scope.h"
 
 struct art_lua_task *art_current_fails(lua_State *L, const char *function) {
-  if (art_lua_of(L)->current == NULL)
+  const struct art_lua *state = art_lua_of(L);
+  if (state->current == NULL)
     luaL_error(L, "'%s' called outside a task", function);
-  else
-    luaL_error(L, "'%s' called in a coroutine inside a task: it can only suspend the task itself",
-               function);
-  return NULL;
+  else if (state->entered != L)
+    luaL_error(
+        L,
+        "'%s' called in a coroutine that was not resumed by asyncrt's coroutine.resume or wrap: "
+        "load asyncrt before what keeps Lua's own",
+        function);
+  return state->current; /* it cannot suspend from here, but acts for the task */
 }
 
 /* Is a finaliser among those who are running? */
@@ -38,7 +42,7 @@ struct art_lua_task *art_acting(lua_State *L) {
 
 struct art_lua_task *art_current_in_lua(lua_State *L, const char *function) {
   struct art_lua_task *t = art_current(L, function);
-  if (!lua_isyieldable(L))
+  if (art_lua_of(L)->running != L || !lua_isyieldable(L))
     luaL_error(L, "'%s' cannot suspend here: a C function or a finaliser is in the way", function);
   return t;
 }

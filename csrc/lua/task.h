@@ -33,8 +33,9 @@ enum art_task_flag {
   ART_PACKED = 256,      /* its values are in one table, their number as n */
   ART_NAMED = 512,
   ART_HAS_LOCALS = 1024,
-  ART_PERMIT = 2048, /* its waker was woken, and no park has taken that yet */
-  ART_RAISING = 4096 /* an error other than a cancel has been raised: see raised.h */
+  ART_PERMIT = 2048,  /* its waker was woken, and no park has taken that yet */
+  ART_RAISING = 4096, /* an error other than a cancel has been raised: see raised.h */
+  ART_EXPOSED = 8192  /* scripts may have its coroutine: it serves no other task */
 };
 
 /* What a parked task waits for. */
@@ -51,7 +52,7 @@ struct art_wait {
 struct art_lua_task {
   struct art_task core;
   struct art_lua_runtime *rt; /* NULL once nothing leads back to it */
-  lua_State *co;              /* while it runs */
+  lua_State *co;              /* its own, from its first poll to its end */
   struct art_scope *scope;    /* the innermost; it belongs to the innermost that is not its own */
   struct art_list sibling; /* in its scope's children; after the end: among failures to be told */
   struct art_waitlist awaiters;
@@ -81,10 +82,10 @@ struct art_lua_task {
 /* Raises what is wrong: see art_current. */
 struct art_lua_task *art_current_fails(lua_State *L, const char *function);
 
-/* The running task, called from its own coroutine; raises otherwise. */
+/* The running task, called from its own coroutine or one that it resumed; raises otherwise. */
 static inline struct art_lua_task *art_current(lua_State *L, const char *function) {
-  struct art_lua_task *t = art_lua_of(L)->current;
-  return t != NULL && t->co == L ? t : art_current_fails(L, function);
+  const struct art_lua *state = art_lua_of(L);
+  return state->running == L ? state->current : art_current_fails(L, function);
 }
 
 /* The outermost cancel that reaches the code that runs in 't' now, NULL if none does. */
@@ -118,10 +119,10 @@ struct art_lua_task *art_checkpoint_fails(lua_State *L, const char *function);
 /* As art_current, for a function that suspends: raises also where Lua cannot yield, and, before any effect, if the task
 ** is cancelled. */
 static inline struct art_lua_task *art_checkpoint(lua_State *L, const char *function) {
-  struct art_lua_task *t = art_lua_of(L)->current;
-  if (t == NULL || t->co != L || !lua_isyieldable(L) || art_cancelled_by(t) != NULL)
+  const struct art_lua *state = art_lua_of(L);
+  if (state->running != L || !lua_isyieldable(L) || art_cancelled_by(state->current) != NULL)
     return art_checkpoint_fails(L, function);
-  return t;
+  return state->current;
 }
 
 /* The task at 'arg'; raises for anything else. */

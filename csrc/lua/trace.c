@@ -18,14 +18,17 @@ static void append(lua_State *L, int trace) {
   lua_rawseti(L, trace, n + 1);
 }
 
-static void append_frames(lua_State *L, int trace) {
+/* The frames of 'of' from that level on. */
+static void append_frames(lua_State *L, int trace, lua_State *of, int level) {
   lua_Debug ar;
-  for (int level = 1; level <= MAX_FRAMES && lua_getstack(L, level, &ar); level++) {
-    lua_getinfo(L, "fl", &ar);
-    if (lua_iscfunction(L, -1)) {
-      lua_pop(L, 1);
+  for (int last = level + MAX_FRAMES; level < last && lua_getstack(of, level, &ar); level++) {
+    if (!lua_checkstack(of, 1)) return;
+    lua_getinfo(of, "fl", &ar);
+    if (lua_iscfunction(of, -1)) {
+      lua_pop(of, 1);
       continue;
     }
+    if (of != L) lua_xmove(of, L, 1);
     lua_pushinteger(L, ar.currentline);
     append(L, trace);
   }
@@ -76,9 +79,8 @@ static void find_trace(lua_State *L, int index, int traces) {
   lua_pushnil(L);
 }
 
-/* [-0, +1, m] A new trace, entered in the table. */
-static void new_trace(lua_State *L, int index, int traces) {
-  lua_createtable(L, 8, 2);
+/* [-0, +0, m] The trace on top is that of the error at 'index'. */
+static void keep_trace(lua_State *L, int index, int traces) {
   if (can_be_weak_key(L, index)) {
     lua_pushvalue(L, index);
     lua_pushvalue(L, -2);
@@ -91,6 +93,12 @@ static void new_trace(lua_State *L, int index, int traces) {
   lua_rawseti(L, traces, LAST_STRING);
 }
 
+/* [-0, +1, m] A new trace, entered in the table. */
+static void new_trace(lua_State *L, int index, int traces) {
+  lua_createtable(L, 8, 2);
+  keep_trace(L, index, traces);
+}
+
 /* Is the value at 1, raised anew, another error than the one with the trace at 3? A string may be. A table that has been
 ** through that many tasks is one that is raised again and again. */
 static bool is_another(lua_State *L) {
@@ -100,7 +108,7 @@ static bool is_another(lua_State *L) {
 static void go_through(lua_State *L, int trace, struct art_lua_task *t) {
   lua_Integer tasks = get_number(L, trace, "tasks");
   if (tasks >= MAX_TASKS) return;
-  append_frames(L, trace);
+  append_frames(L, trace, L, 1);
   append_task(L, trace, t);
   lua_pushinteger(L, tasks + 1);
   lua_setfield(L, trace, "tasks");
@@ -121,8 +129,29 @@ int art_trace_handler(lua_State *L) {
   struct art_lua_task *t = state->current;
   if (t != NULL && (uint64_t)get_number(L, 3, "task") != t->cancel.id) go_through(L, 3, t);
   lua_settop(L, 1);
-  if (t != NULL && t->co == L) art_raised_note(L, t);
+  if (t != NULL && state->running == L) art_raised_note(L, t);
   return 1;
+}
+
+void art_trace_coroutine(lua_State *L, lua_State *co) {
+  int error = lua_gettop(L);
+  art_check_stack(L, 8, NULL);
+  art_push_value(L, ART_TRACES);
+  find_trace(L, error, error + 1);
+  lua_remove(L, error + 1);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_createtable(L, 8, 2);
+  }
+  append_frames(L, error + 1, co, 0);
+}
+
+void art_trace_keep(lua_State *L) {
+  int error = lua_gettop(L) - 1;
+  art_push_value(L, ART_TRACES);
+  lua_insert(L, -2);
+  keep_trace(L, error, error + 1);
+  lua_settop(L, error);
 }
 
 int art_rethrow(lua_State *L) {

@@ -13,6 +13,12 @@ int art_trace_handler(lua_State *L);
 /* Raises the error on top, which is on its way already: its trace goes on instead of starting anew. */
 int art_rethrow(lua_State *L);
 
+/* [-0, +1, m] The trace of the error on top, with the frames of the coroutine that it has ended. */
+void art_trace_coroutine(lua_State *L, lua_State *co);
+
+/* [-1, +0, m] The trace on top is that of the error below it. */
+void art_trace_keep(lua_State *L);
+
 /* [-0, +1, m] The value at 'index' as text, whatever its __tostring does. */
 void art_push_words(lua_State *L, int index);
 

@@ -33,7 +33,7 @@ end
 -- One that would wait for ever comes back from places that can wait for it.
 local function call(place, text, ...)
   local chunk = compile(text)
-  if place ~= "task" then return pcall(chunk, table.pack, ...) end
+  if place ~= "task" and place ~= "coroutine" then return pcall(chunk, table.pack, ...) end
   local results = table.pack(pcall(async.try_timeout, 1, chunk, table.pack, ...))
   if not results[1] then return false, results[2] end
   return true, results[2] and results[3] or { n = 0, waits = true }

@@ -1,5 +1,6 @@
 -- Where a call is made from. Every place is a function(env, body) that runs body once, there.
 local async = require "asyncrt"
+local core = require "asyncrt.core"
 local helper = require "spec.helper"
 
 local places = {}
@@ -22,6 +23,11 @@ end
 -- A coroutine of one's own.
 function places.coroutine(env, body)
   env.rt:run(function() coroutine.wrap(body)() end)
+end
+
+-- One that is resumed by what Lua's own functions were.
+function places.foreign_coroutine(env, body)
+  env.rt:run(function() core.stock.wrap(body)() end)
 end
 
 function places.host_coroutine(env, body)

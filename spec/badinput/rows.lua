@@ -148,7 +148,8 @@ end
 -- Places --------------------------------------------------------------------------------------------------------------
 
 local OUTSIDE = "'%s' called outside a task"
-local COROUTINE = "'%s' called in a coroutine inside a task: it can only suspend the task itself"
+local FOREIGN = "'%s' called in a coroutine that was not resumed by asyncrt's coroutine.resume or wrap: load asyncrt" ..
+  " before what keeps Lua's own"
 local IN_THE_WAY = "'%s' cannot suspend here: a C function or a finaliser is in the way"
 local INSIDE = "'%s' called from inside a task or callback of a running runtime"
 
@@ -156,24 +157,25 @@ local INSIDE = "'%s' called from inside a task or callback of a running runtime"
 local REFUSED = {
   suspend = {
     host = OUTSIDE, host_coroutine = OUTSIDE, host_finaliser = OUTSIDE, callback = OUTSIDE,
-    coroutine = COROUTINE, comparator = IN_THE_WAY, finaliser = IN_THE_WAY, cancelled = async.is_cancelled,
+    foreign_coroutine = FOREIGN, comparator = IN_THE_WAY, finaliser = IN_THE_WAY, cancelled = async.is_cancelled,
   },
   unwinding = { -- may suspend, and is no checkpoint
     host = OUTSIDE, host_coroutine = OUTSIDE, host_finaliser = OUTSIDE, callback = OUTSIDE,
-    coroutine = COROUTINE, comparator = IN_THE_WAY, finaliser = IN_THE_WAY,
+    foreign_coroutine = FOREIGN, comparator = IN_THE_WAY, finaliser = IN_THE_WAY,
   },
   task = {
     host = OUTSIDE, host_coroutine = OUTSIDE, host_finaliser = OUTSIDE, callback = OUTSIDE,
-    coroutine = COROUTINE, finaliser = "'%s' called in a finaliser",
+    foreign_coroutine = FOREIGN, finaliser = "'%s' called in a finaliser",
   },
   host = {
-    task = INSIDE, callback = INSIDE, coroutine = INSIDE, comparator = INSIDE, finaliser = INSIDE, cancelled = INSIDE,
+    task = INSIDE, callback = INSIDE, coroutine = INSIDE, foreign_coroutine = INSIDE, comparator = INSIDE,
+    finaliser = INSIDE, cancelled = INSIDE,
   },
   nothing = {},
 }
 
-local PLACES = { "host", "task", "callback", "coroutine", "host_coroutine", "comparator", "finaliser", "host_finaliser",
-  "cancelled" }
+local PLACES = { "host", "task", "callback", "coroutine", "foreign_coroutine", "host_coroutine", "comparator",
+  "finaliser", "host_finaliser", "cancelled" }
 
 function Maker:everywhere()
   for _, place in ipairs(PLACES) do

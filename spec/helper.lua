@@ -19,12 +19,14 @@ local function count_descriptors()
   return n
 end
 
--- Free references of luaL_ref are integers, and "_UBOX*" comes with the first long string that Lua's own library makes;
--- all else in the registry belongs to somebody.
+-- Free references of luaL_ref are integers, "_UBOX*" comes with the first long string that Lua's own library makes and
+-- "_HOOKKEY" with its first hook; all else in the registry belongs to somebody.
+local OF_LUA = { ["_UBOX*"] = true, _HOOKKEY = true }
+
 local function count_registry()
   local n = 0
   for key, value in pairs(debug.getregistry()) do
-    if math.type(value) ~= "integer" and key ~= "_UBOX*" then n = n + 1 end
+    if math.type(value) ~= "integer" and not OF_LUA[key] then n = n + 1 end
   end
   return n
 end

@@ -86,12 +86,24 @@ void art_task_init(struct art_task *t, const struct art_task_class *klass,
   t->state = ART_TASK_PARKED;
   t->fresh = true;
   t->yielded = false;
+  t->hog = false;
+  t->slices = 0;
   ex->live++;
+}
+
+static void requeue(struct art_executor *ex, struct art_task *t) {
+  if (!t->hog) {
+    art_executor_enqueue(ex, t);
+    return;
+  }
+  t->state = ART_TASK_QUEUED;
+  ex->queued++;
+  art_queue_push(&ex->hogs, t);
 }
 
 void art_executor_put_choosy(struct art_executor *ex, struct art_task *t) {
   if (!t->yielded || !ex->ticking) {
-    art_executor_enqueue(ex, t);
+    requeue(ex, t);
     return;
   }
   t->state = ART_TASK_QUEUED;
@@ -140,6 +152,16 @@ struct art_task *art_executor_next_choosy(struct art_executor *ex) {
   return ex->seeded ? pop_seeded(ex) : art_queue_pop(&ex->ready);
 }
 
+struct art_task *art_executor_take_hog(struct art_executor *ex) {
+  if (!ex->hog_left || is_late(ex)) return NULL;
+  ex->begun = true;
+  ex->hog_left = false;
+  struct art_task *t = art_queue_pop(&ex->hogs);
+  t->hog = false;
+  ex->hog_poll = ex->polls + 1;
+  return t;
+}
+
 static bool has_ready(const struct art_executor *ex) {
   bool any = ex->ready.first != NULL;
   for (int i = 0; i < ART_LANES; i++) any |= ex->lane[i].first != NULL;
@@ -152,6 +174,7 @@ static void begin_turn(struct art_executor *ex, unsigned max_polls) {
   bool goes_on = ex->ready_left == max_polls && has_ready(ex);
   if (!goes_on) ex->woken_left = max_polls;
   ex->ready_left = max_polls;
+  ex->hog_left = true;
 }
 
 void art_executor_run(struct art_executor *ex, unsigned max_polls, uint64_t until_ns) {
@@ -179,7 +202,7 @@ static unsigned purge(struct art_queue *q) {
 }
 
 void art_executor_purge(struct art_executor *ex) {
-  ex->queued -= purge(&ex->woken) + purge(&ex->ready);
+  ex->queued -= purge(&ex->woken) + purge(&ex->ready) + purge(&ex->hogs);
   for (int i = 0; i < ART_LANES; i++) ex->queued -= purge(&ex->lane[i]);
   ex->deferred_count -= purge(&ex->deferred);
   ex->group_before = NULL;
@@ -190,12 +213,12 @@ void art_executor_undefer(struct art_executor *ex) {
   while ((t = art_queue_pop(&ex->deferred)) != NULL) {
     t->yielded = false;
     ex->deferred_count--;
-    art_executor_enqueue(ex, t);
+    requeue(ex, t);
   }
 }
 
 void art_executor_clear(struct art_executor *ex) {
-  ex->woken = ex->ready = ex->deferred = (struct art_queue){NULL, NULL};
+  ex->woken = ex->ready = ex->hogs = ex->deferred = (struct art_queue){NULL, NULL};
   memset(ex->lane, 0, sizeof ex->lane);
   ex->group_before = NULL;
   ex->queued = ex->deferred_count = 0;

@@ -1,5 +1,5 @@
-/* Executor: who runs next. Tasks woken by timers and I/O go before those woken by other tasks; each group is
-** first in, first out. With a seed, what has no promised order is shuffled instead. */
+/* Executor: who runs next. Tasks woken by timers and I/O go before those woken by other tasks, and hogs, which had to be
+** pre-empted, last; each group is first in, first out. With a seed, what has no promised order is shuffled instead. */
 #ifndef ART_EXECUTOR_EXECUTOR_H
 #define ART_EXECUTOR_EXECUTOR_H
 
@@ -23,13 +23,17 @@ enum art_phase { ART_PHASE_TASKS, ART_PHASE_IO, ART_PHASE_TIMERS };
 struct art_executor {
   struct art_queue woken;    /* by timers and I/O */
   struct art_queue ready;    /* by other tasks; with a seed: not polled yet */
+  struct art_queue hogs;     /* pre-empted; with the others idle, one a turn */
   struct art_queue deferred; /* yielded in this tick */
   struct art_inbox *inbox;
-  unsigned queued; /* tasks in woken, ready and the lanes */
+  unsigned queued; /* tasks in woken, ready, hogs and the lanes */
   unsigned deferred_count;
   unsigned live;       /* tasks that have not ended */
   unsigned woken_left; /* polls that this turn has left for either kind */
   unsigned ready_left;
+  bool hog_left;        /* this turn may still poll one of the hogs */
+  uint32_t polls;       /* so far: tells one poll from the next */
+  uint32_t hog_poll;    /* the last one of a hog */
   uint64_t until_ns;    /* monotonic; when the turn ends in any case */
   bool begun;           /* a task was polled in this turn */
   bool choosy;          /* a seed or until_ns has a say in what is next */

@@ -48,11 +48,15 @@ static inline struct art_task *art_executor_take(struct art_executor *ex) {
   return art_queue_pop(&ex->ready);
 }
 
+/* All others have had their polls. */
+struct art_task *art_executor_take_hog(struct art_executor *ex);
+
 /* The next task of this turn, running; NULL: the turn is over. */
 static inline struct art_task *art_executor_next(struct art_executor *ex) {
   struct art_task *t = art_executor_take(ex);
-  if (t == NULL) return NULL;
+  if (t == NULL && (ex->hogs.first == NULL || (t = art_executor_take_hog(ex)) == NULL)) return NULL;
   ex->queued--;
+  ex->polls++;
   ex->budget = ART_POLL_BUDGET;
   t->state = ART_TASK_RUNNING;
   t->fresh = false;

@@ -36,6 +36,8 @@ struct art_task {
   uint8_t state;         /* enum art_task_state */
   bool fresh;            /* never polled: such tasks keep their order under every seed */
   bool yielded;          /* asked to be put behind the others: in a tick, until the next one */
+  bool hog;              /* with that, was made to: it goes last of all */
+  uint8_t slices;        /* its class's own: how often in a row it was */
 };
 
 /* A parked task, known to the executor and counted by it. Nothing can fail. */

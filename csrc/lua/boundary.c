@@ -5,6 +5,7 @@
 #include "lua/ending.h"
 #include "lua/error.h"
 #include "lua/park.h"
+#include "lua/policy.h"
 #include "lua/raised.h"
 #include "lua/scope.h"
 #include "lua/task.h"
@@ -99,11 +100,19 @@ static struct art_scope *open_scope(lua_State *L, struct art_lua_task *t, enum a
   return s;
 }
 
+/* A shield of code that is not trusted. */
+static void end_after_slice(struct art_runtime *core, struct art_scope *s) {
+  uint64_t end_ns = art_deadline(art_runtime_outer_now_ns(core), s->policy->slice_ns);
+  if (end_ns != ART_NEVER) art_wheel_arm(art_runtime_outer_wheel(core), &s->deadline, end_ns);
+}
+
 static int shield(lua_State *L) {
   struct art_lua_task *t = art_current_in_lua(L, "shield");
   art_check_callable(L, 1, "shield");
   art_check_stack(L, 4, NULL);
-  return art_run_in(L, open_scope(L, t, ART_SCOPE_SHIELD));
+  struct art_scope *s = open_scope(L, t, ART_SCOPE_SHIELD);
+  if (s->policy != NULL && s->policy->untrusted) end_after_slice(t->rt->core, s);
+  return art_run_in(L, s);
 }
 
 int art_run_within(lua_State *L, enum art_scope_kind kind, uint64_t delay_ns, const char *name) {

@@ -13,6 +13,7 @@ enum art_cause {
   ART_COLLECTED, /* the runtime was never closed, and is no more */
   ART_DEADLOCKED,
   ART_INTERRUPTED, /* a signal handler of the host's raised */
+  ART_HOGGED,      /* it did not suspend for too long */
   ART_FINISHED     /* all that a daemon or a detached task was there for has ended */
 };
 

@@ -38,12 +38,16 @@ int art_no_memory(lua_State *L) {
   return lua_error(L);
 }
 
-static const char *const cause_names[] = {
-    [ART_NOT_CANCELLED] = NULL,      [ART_EXPLICIT] = NULL,
-    [ART_FAILURE] = "failure",       [ART_EXPIRED] = "timeout",
-    [ART_CLOSED] = "runtime closed", [ART_COLLECTED] = "runtime collected",
-    [ART_DEADLOCKED] = "deadlock",   [ART_INTERRUPTED] = "interrupted",
-    [ART_FINISHED] = "finished"};
+static const char *const cause_names[] = {[ART_NOT_CANCELLED] = NULL,
+                                          [ART_EXPLICIT] = NULL,
+                                          [ART_FAILURE] = "failure",
+                                          [ART_EXPIRED] = "timeout",
+                                          [ART_CLOSED] = "runtime closed",
+                                          [ART_COLLECTED] = "runtime collected",
+                                          [ART_DEADLOCKED] = "deadlock",
+                                          [ART_INTERRUPTED] = "interrupted",
+                                          [ART_HOGGED] = "hog",
+                                          [ART_FINISHED] = "finished"};
 
 void art_push_reason(lua_State *L, const struct art_cancel *cancel, int anchors) {
   if (cancel->cause != ART_EXPLICIT || cancel->slot == 0) {

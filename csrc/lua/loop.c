@@ -39,7 +39,8 @@ void art_loop_leave(lua_State *L, struct art_lua_runtime *rt) {
   lua_settop(L, rt->anchors - 1);
 }
 
-const char *const art_hook_names[] = {"report", "on_error_failed", "failed", "deadlock", NULL};
+const char *const art_hook_names[] = {"report", "handler_failed", "failed",  "deadlock",
+                                      "slow",   "on_error",       "on_slow", NULL};
 
 void art_push_hook(lua_State *L, const char *name) {
   art_push_value(L, ART_HOOKS);
@@ -53,13 +54,13 @@ static const char *text_of(lua_State *L, int index) {
   return lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : luaL_typename(L, index);
 }
 
-/* [-1, +0, -] on_error failed with the error on top while it was told of the one at 'original'. Both go to stderr. */
-static void tell_of_on_error(lua_State *L, int original) {
-  art_push_hook(L, "on_error_failed");
+void art_tell_of_handler(lua_State *L, const char *handler, int original) {
+  art_push_hook(L, "handler_failed");
   lua_insert(L, -2);
   lua_pushvalue(L, original);
-  if (lua_pcall(L, 2, 0, 0) == LUA_OK) return;
-  lua_writestringerror("asyncrt: error in on_error, and in telling of it: %s\n", text_of(L, -1));
+  lua_pushstring(L, handler); /* alive already: see art_hook_names */
+  if (lua_pcall(L, 3, 0, 0) == LUA_OK) return;
+  lua_writestringerror("asyncrt: error in a handler, and in telling of it: %s\n", text_of(L, -1));
   lua_writestringerror("asyncrt: while it was told of: %s\n", text_of(L, original));
   lua_pop(L, 1);
 }
@@ -74,7 +75,7 @@ static void call_on_error(struct art_lua_runtime *rt) {
   }
   lua_pushvalue(L, error);
   lua_pushvalue(L, error + 1);
-  if (lua_pcall(L, 2, 0, 0) != LUA_OK) tell_of_on_error(L, error);
+  if (lua_pcall(L, 2, 0, 0) != LUA_OK) art_tell_of_handler(L, "on_error", error);
   lua_settop(L, error - 1);
 }
 
@@ -175,14 +176,16 @@ static void no_memory_for_note(struct art_lua_runtime *rt, struct art_lua_task *
 }
 
 /* Runs the handlers of <close> of a parked task: those of the coroutines that it has resumed before its own. */
-static void reset_inside_out(lua_State *L, lua_State *co) {
+static void reset_inside_out(lua_State *L, struct art_lua *state, lua_State *co) {
   for (;;) {
     lua_State *outer = NULL, *inner = co, *next;
     while ((next = art_nested_in(inner)) != NULL) {
       outer = inner;
       inner = next;
     }
+    state->entered = inner;
     ART_RESET_THREAD(inner, L);
+    state->entered = NULL;
     if (outer == NULL) return;
     lua_settop(outer, 0); /* it does not lead there any more */
   }
@@ -192,8 +195,9 @@ static void kill_task(struct art_lua_runtime *rt, struct art_lua_task *t) {
   lua_State *L = rt->host;
   if (t->wait != NULL && t->wait->abort != NULL) t->wait->abort(t); /* once more does no harm */
   if (t->co != NULL) {
+    rt->core->executor.polls++; /* its time is its own */
     rt->state->killed = t;
-    reset_inside_out(L, t->co);
+    reset_inside_out(L, rt->state, t->co);
     rt->state->killed = NULL;
     rt->coroutines--;
     t->co = NULL;
@@ -209,6 +213,7 @@ static void kill_task(struct art_lua_runtime *rt, struct art_lua_task *t) {
 }
 
 void art_loop_kill(struct art_lua_runtime *rt, struct art_scope *top) {
+  art_preempt_begin(rt);
   for (struct art_scope *s = art_scope_innermost(top);;) {
     struct art_list *n;
     while ((n = art_list_first(&s->children)) != NULL)
@@ -218,5 +223,6 @@ void art_loop_kill(struct art_lua_runtime *rt, struct art_scope *top) {
     art_abandon_scope(rt->host, s, rt->anchors);
     s = art_scope_innermost(parent);
   }
+  art_preempt_end(rt);
   art_executor_purge(&rt->core->executor);
 }

@@ -18,6 +18,10 @@ void art_loop_leave(lua_State *L, struct art_lua_runtime *rt);
 void art_push_hook(lua_State *L, const char *name);
 extern const char *const art_hook_names[];
 
+/* [-1, +0, -] The handler of that name, on_error or on_slow, failed with the error on top while it was told of the one at
+** 'original'. Both go to stderr. */
+void art_tell_of_handler(lua_State *L, const char *handler, int original);
+
 /* Hands what nobody has taken to on_error. */
 void art_loop_report(struct art_lua_runtime *rt);
 

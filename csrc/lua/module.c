@@ -16,6 +16,7 @@
 #include "lua/error.h"
 #include "lua/event.h"
 #include "lua/future.h"
+#include "lua/hog.h"
 #include "lua/host.h"
 #include "lua/inspect.h"
 #include "lua/listener.h"
@@ -25,6 +26,7 @@
 #include "lua/nested.h"
 #include "lua/nursery.h"
 #include "lua/permits.h"
+#include "lua/protect.h"
 #include "lua/run.h"
 #include "lua/runtime.h"
 #include "lua/rwlock.h"
@@ -183,16 +185,28 @@ static void open_state(lua_State *L) {
   set_closure(L, ART_SPAWN_MAIN, art_spawn_main);
   set_closure(L, ART_NOTE_REPORT, art_note_report);
   set_closure(L, ART_NOTE_MISUSE, art_note_misuse);
+  set_closure(L, ART_HOG, art_hog_closure);
 }
 
 /* Where the registry keeps the state's userdata, for those who call from C. */
 static const char registry_key;
 
-int art_lua_set_defaults(lua_State *L, const struct art_config *config) {
-  static const struct art_config none = {.clock = ART_CLOCK_REAL};
+struct art_lua *art_lua_find(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
   struct art_lua *state = lua_touserdata(L, -1);
   lua_pop(L, 1);
+  return state;
+}
+
+void art_push_value_from(lua_State *L, enum art_lua_value v) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
+  lua_getiuservalue(L, -1, v);
+  lua_remove(L, -2);
+}
+
+int art_lua_set_defaults(lua_State *L, const struct art_config *config) {
+  static const struct art_config none = {.clock = ART_CLOCK_REAL};
+  struct art_lua *state = art_lua_find(L);
   if (state == NULL) return -ENOENT;
   state->defaults = config == NULL ? none : *config;
   return 0;
@@ -209,7 +223,7 @@ int luaopen_asyncrt_core(lua_State *L) {
       art_channel_functions,      art_mutex_functions,    art_semaphore_functions,
       art_event_functions,        art_select_functions,   art_deadline_functions,
       art_subscription_functions, art_rwlock_functions,   art_barrier_functions,
-      art_condition_functions};
+      art_condition_functions,    art_protect_functions};
   luaL_checkversion(L);
   if (lua_getfield(L, LUA_REGISTRYINDEX, MODULE) == LUA_TTABLE) return 1;
   lua_settop(L, STATE);
@@ -219,6 +233,7 @@ int luaopen_asyncrt_core(lua_State *L) {
   for (unsigned i = 0; i < sizeof functions / sizeof *functions; i++)
     set_functions(L, functions[i]);
   art_nested_install(L, STATE);
+  art_protect_install(L, STATE);
   lua_setfield(L, -2, "stock");
   lua_pushvalue(L, STATE);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);

@@ -102,12 +102,15 @@ static int settle(lua_State *L, const struct way *way, lua_KContext ctx) {
 /* Runs the coroutine, with the nargs values that are on its stack already. */
 static int resume_in(lua_State *L, lua_State *co, int nargs, int *nresults) {
   struct art_lua *state = art_lua_of(L);
+  const struct art_lua_task *t = state->current;
   lua_State *running = state->running, *entered = state->entered;
   state->running = running == L && lua_isyieldable(L) ? co : NULL;
   state->entered = co;
+  if (t != NULL) art_preempt_enter(co, t);
   int status = lua_resume(co, L, nargs, nresults);
   state->running = running;
   state->entered = entered;
+  if (t != NULL) art_preempt_enter(L, t);
   return status;
 }
 
@@ -284,6 +287,7 @@ int art_reset_thread(lua_State *L, lua_State *co) {
   state->running = running;
   state->entered = entered;
   state->closing--;
+  if (state->current != NULL && state->current->rt != NULL) art_preempt_enter(L, state->current);
   return result;
 }
 

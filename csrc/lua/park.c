@@ -31,11 +31,20 @@ bool art_take_abort(struct art_lua_task *t) {
   return aborted;
 }
 
-int art_yield(lua_State *L, struct art_lua_task *t, lua_KFunction k, lua_KContext ctx) {
+static void give_way(struct art_lua_task *t) {
   t->core.yielded = true;
   t->core.state = ART_TASK_WOKEN;
   t->wait = &yield_wait;
+}
+
+int art_yield(lua_State *L, struct art_lua_task *t, lua_KFunction k, lua_KContext ctx) {
+  give_way(t);
   return lua_yieldk(L, 0, ctx, k);
+}
+
+void art_yield_in_hook(lua_State *L, struct art_lua_task *t) {
+  give_way(t);
+  lua_yield(L, 0);
 }
 
 bool art_waits_for_children(const struct art_lua_task *t) {
@@ -147,6 +156,7 @@ static int first_poll(struct art_lua_task *t) {
 
 /* The coroutine of a task that has ended. */
 static void give_back(struct art_lua_task *t) {
+  if ((t->flags & ART_DOOMED) != 0) art_preempt_forget(t->co);
   if ((t->flags & ART_EXPOSED) == 0) {
     art_give_coroutine(t->rt, t->co);
   } else {
@@ -178,6 +188,7 @@ static struct art_task *run(struct art_executor *ex, struct art_task *core) {
   struct art_lua_runtime *rt = ART_CONTAINER(core, struct art_lua_task, core)->rt;
   struct art_lua *state = rt->state;
   lua_State *host = rt->host;
+  art_preempt_begin(rt);
   do {
     struct art_lua_task *t = ART_CONTAINER(core, struct art_lua_task, core);
     int nargs = 0, nresults;
@@ -193,5 +204,6 @@ static struct art_task *run(struct art_executor *ex, struct art_task *core) {
     else
       not_parked(t, status, nresults);
   } while ((core = art_executor_next(ex)) != NULL && core->klass == &art_lua_task_class);
+  art_preempt_end(rt);
   return core;
 }

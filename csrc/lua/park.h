@@ -18,6 +18,9 @@ bool art_take_abort(struct art_lua_task *t);
 /* Puts the running task behind the others; as art_park. */
 int art_yield(lua_State *L, struct art_lua_task *t, lua_KFunction k, lua_KContext ctx);
 
+/* The same in a debug hook, which returns right after. */
+void art_yield_in_hook(lua_State *L, struct art_lua_task *t);
+
 /* Parks until every child of 's' has ended. Cannot be aborted: what cancels the waiter cancels the children. */
 int art_park_for_children(lua_State *L, struct art_lua_task *t, lua_KFunction k, lua_KContext ctx);
 

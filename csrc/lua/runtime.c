@@ -10,6 +10,7 @@
 #include "lua/error.h"
 #include "lua/loop.h"
 #include "lua/orphan.h"
+#include "lua/policy.h"
 #include "lua/scope.h"
 #include "lua/socket.h"
 #include "lua/task.h"
@@ -50,12 +51,26 @@ static void driver_option(lua_State *L, const char *function, struct art_config 
   c->driver = name;
 }
 
+static void check_handler(lua_State *L, const char *function, const char *name) {
+  if (lua_isfunction(L, -1)) return;
+  if (luaL_getmetafield(L, -1, "__call") == LUA_TNIL) bad_option(L, function, name, "a function");
+  lua_pop(L, 1);
+}
+
 static void check_on_error(lua_State *L, const char *function, struct art_config *c) {
   (void)c;
-  if (lua_isfunction(L, -1)) return;
-  if (luaL_getmetafield(L, -1, "__call") == LUA_TNIL)
-    bad_option(L, function, "on_error", "a function");
-  lua_pop(L, 1);
+  check_handler(L, function, "on_error");
+}
+
+static void check_on_slow(lua_State *L, const char *function, struct art_config *c) {
+  (void)c;
+  check_handler(L, function, "on_slow");
+}
+
+static void read_later(lua_State *L, const char *function, struct art_config *c) {
+  (void)L;
+  (void)function;
+  (void)c;
 }
 
 static void check_deadlock(lua_State *L, const char *function, struct art_config *c) {
@@ -66,11 +81,11 @@ static void check_deadlock(lua_State *L, const char *function, struct art_config
 static const struct {
   const char *name;
   void (*read)(lua_State *L, const char *function, struct art_config *c);
-} options[] = {{"clock", clock_option},
-               {"seed", seed_option},
-               {"driver", driver_option},
-               {"on_error", check_on_error},
-               {"deadlock", check_deadlock}};
+} options[] = {{"clock", clock_option},      {"seed", seed_option},
+               {"driver", driver_option},    {"on_error", check_on_error},
+               {"deadlock", check_deadlock}, {"on_slow", check_on_slow},
+               {"slice", read_later}, /* by policy_options */
+               {"hog", read_later},          {"slow", read_later}};
 
 enum { OPTIONS = sizeof options / sizeof *options };
 
@@ -114,8 +129,19 @@ static void keep_lua_options(lua_State *L, int table, int handle, struct art_lua
   if (table == 0) return;
   lua_getfield(L, table, "on_error");
   lua_setiuservalue(L, handle, ART_RUNTIME_ON_ERROR);
+  lua_getfield(L, table, "on_slow");
+  lua_setiuservalue(L, handle, ART_RUNTIME_ON_SLOW);
   if (lua_getfield(L, table, "deadlock") == LUA_TBOOLEAN) rt->deadlock = lua_toboolean(L, -1);
   lua_pop(L, 1);
+}
+
+static struct art_policy policy_options(lua_State *L, int table, const char *function) {
+  struct art_policy p = {.next = NULL};
+  if (table == 0) return p;
+  art_policy_slice(L, table, function, &p);
+  art_policy_hog(L, table, function, &p);
+  art_policy_slow(L, table, function, &p);
+  return p;
 }
 
 static void open_core(lua_State *L, struct art_lua_runtime *rt, const struct art_config *c) {
@@ -130,10 +156,12 @@ static void open_core(lua_State *L, struct art_lua_runtime *rt, const struct art
 struct art_lua_runtime *art_new_runtime(lua_State *L, int table, const char *function) {
   struct art_config c = art_lua_of(L)->defaults;
   read_options(L, table, function, &c);
+  struct art_policy policy = policy_options(L, table, function);
   struct art_lua_runtime *rt = lua_newuserdatauv(L, sizeof *rt, ART_RUNTIME_VALUES);
   int handle = lua_gettop(L);
   memset(rt, 0, sizeof *rt);
   rt->state = art_lua_of(L);
+  art_preempt_init(&rt->preempt);
   art_list_init(&rt->reports);
   art_list_init(&rt->limbo);
   art_list_init(&rt->sockets);
@@ -149,6 +177,7 @@ struct art_lua_runtime *art_new_runtime(lua_State *L, int table, const char *fun
   lua_setiuservalue(L, handle, ART_RUNTIME_IDLE);
   keep_lua_options(L, table, handle, rt);
   open_core(L, rt, &c);
+  rt->root->policy = art_policy_keep(L, rt, policy);
   return rt;
 }
 
@@ -165,6 +194,8 @@ static int runtime(lua_State *L) {
 /* Frees all that is C's. */
 static void destroy(struct art_lua_runtime *rt) {
   struct art_allocator a = rt->core->allocator;
+  art_preempt_destroy(&rt->preempt, art_runtime_is_ours(rt->core));
+  art_policy_free_all(rt);
   art_socket_close_all(rt);
   art_runtime_close(rt->core);
   rt->core = NULL;
@@ -208,6 +239,18 @@ static void turn_until(struct art_lua_runtime *rt, uint64_t grace_ns) {
   art_wheel_disarm(w, &end);
 }
 
+#define LEAST_GRACE_NS 10000000
+
+/* Code that does not suspend is given the grace, too; then it is stopped. */
+static void limit_hogs(struct art_lua_runtime *rt, uint64_t grace_ns) {
+  int err;
+  if (art_list_empty(&rt->root->children) || grace_ns == ART_NEVER) return;
+  struct art_policy wanted = {.closing = true,
+                              .slice_ns = grace_ns < LEAST_GRACE_NS ? LEAST_GRACE_NS : grace_ns};
+  const struct art_policy *p = art_policy_find(rt, wanted, &err);
+  if (p != NULL) art_policy_spread(rt, p);
+}
+
 void art_close_runtime(lua_State *L, struct art_lua_runtime *rt, int index, uint64_t grace_ns) {
   if (rt->core == NULL) return;
   if (!art_runtime_is_ours(rt->core)) { /* the tasks go on in the parent, which forked us */
@@ -216,6 +259,7 @@ void art_close_runtime(lua_State *L, struct art_lua_runtime *rt, int index, uint
   }
   art_loop_enter(L, rt, index, "close");
   art_scope_cancel(rt->root, ART_CLOSED);
+  limit_hogs(rt, grace_ns);
   turn_until(rt, grace_ns);
   rt->unshield = true;
   art_scope_lift_shields(rt->root);

@@ -13,8 +13,24 @@ static struct art_scope *take(struct art_lua_runtime *rt) {
   return s;
 }
 
+bool art_scope_reserve(struct art_lua_runtime *rt) {
+  if (rt->spare != NULL) return true;
+  struct art_scope *s = art_alloc(&rt->core->allocator, sizeof *s);
+  if (s == NULL) return false;
+  s->parent = NULL;
+  rt->spare = s;
+  return true;
+}
+
+/* A shield with a deadline is one of code that is not trusted. */
 static void expire(struct art_waker *self) {
-  art_scope_cancel(ART_CONTAINER(self, struct art_scope, expire), ART_EXPIRED);
+  struct art_scope *s = ART_CONTAINER(self, struct art_scope, expire);
+  if (s->kind == ART_SCOPE_SHIELD) {
+    s->shield = false;
+    art_scope_propagate(s);
+  } else {
+    art_scope_cancel(s, ART_EXPIRED);
+  }
 }
 
 /* What reaches the scope from outside: the parent's cancels, then, for a task's outermost scope, the task's own. */
@@ -48,15 +64,23 @@ struct art_scope *art_scope_open(struct art_lua_runtime *rt, struct art_scope *p
   art_list_init(&s->children);
   art_list_init(&s->failures);
   art_list_init(&s->unobserved);
-  if (parent != NULL) art_list_push(&parent->scopes, &s->node);
+  if (parent != NULL) {
+    s->policy = parent->policy;
+    art_list_push(&parent->scopes, &s->node);
+  }
   s->cancelled_by = cancelled_by(s);
   if (owner != NULL && kind != ART_SCOPE_NURSERY) owner->scope = s;
   return s;
 }
 
+static struct art_wheel *wheel_of(const struct art_scope *s) {
+  struct art_runtime *core = s->rt->core;
+  return s->kind == ART_SCOPE_SHIELD ? art_runtime_outer_wheel(core) : &core->wheel;
+}
+
 void art_scope_end(struct art_scope *s) {
   struct art_lua_runtime *rt = s->rt;
-  if (art_timer_armed(&s->deadline)) art_wheel_disarm(&rt->core->wheel, &s->deadline);
+  if (art_timer_armed(&s->deadline)) art_wheel_disarm(wheel_of(s), &s->deadline);
   art_list_remove(&s->node);
   if (s->owner != NULL && s->owner->scope == s) s->owner->scope = s->parent;
   s->parent = rt->spare;
@@ -101,6 +125,10 @@ static struct art_scope *next_below(struct art_scope *top, struct art_scope *s, 
     if (s->node.next != &s->parent->scopes)
       return ART_CONTAINER(s->node.next, struct art_scope, node);
   return NULL;
+}
+
+struct art_scope *art_scope_next(struct art_scope *top, struct art_scope *s) {
+  return next_below(top, s, false);
 }
 
 struct art_scope *art_scope_innermost(struct art_scope *s) {

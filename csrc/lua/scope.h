@@ -56,13 +56,17 @@ struct art_scope {
   const struct art_cancel *cancelled_by; /* the outermost that reaches code in here, or NULL */
   struct art_scope_handle *handle;       /* or NULL; cancel.slot anchors it */
   struct art_scope *nursery;             /* where spawns inside go: itself, or its nursery */
+  const struct art_policy *policy;       /* see policy.h */
   struct art_waker expire;               /* the deadline's */
   struct art_timer deadline;
 };
 
-/* NULL: no memory. Inherits the cancels of its parent, unless shield. */
+/* NULL: no memory. Inherits the cancels of its parent, unless shield, and its policy. */
 struct art_scope *art_scope_open(struct art_lua_runtime *rt, struct art_scope *parent,
                                  struct art_lua_task *owner, enum art_scope_kind kind);
+
+/* One more can be opened without memory. False: there is none. */
+bool art_scope_reserve(struct art_lua_runtime *rt);
 
 /* It must have no children. Its owner is back in its parent. */
 void art_scope_end(struct art_scope *s);
@@ -89,6 +93,9 @@ bool art_scope_drained(struct art_scope *s);
 
 /* A scope in 's' that has none inside, the last to be opened; 's' itself if it has none. */
 struct art_scope *art_scope_innermost(struct art_scope *s);
+
+/* The scope after 's' in a walk over 'top' and all below it, parents first; NULL: that was all. */
+struct art_scope *art_scope_next(struct art_scope *top, struct art_scope *s);
 
 /* Has 't' functions under way in scopes inside 's'? */
 bool art_scope_encloses_running(const struct art_scope *s, const struct art_lua_task *t);

@@ -9,6 +9,7 @@
 #include "lua/error.h"
 #include "lua/locals.h"
 #include "lua/park.h"
+#include "lua/policy.h"
 #include "lua/scope.h"
 #include "lua/task.h"
 #include "lua/trace.h"
@@ -37,6 +38,19 @@ static void set_name(lua_State *L, struct art_lua_task *t, int name) {
   lua_pop(L, 1);
 }
 
+/* The policy of a new task: what was asked for, else its parent's, else its scope's. */
+static const struct art_policy *policy_for(const struct art_spawn *how) {
+  if (how->policy != NULL) return how->policy;
+  const struct art_policy *inherited = how->parent == NULL ? NULL : art_policy_of(how->parent);
+  return inherited == NULL ? how->scope->policy : inherited;
+}
+
+/* A task whose policy is not that of the scope it belongs to has a scope of its own from the start. */
+static void open_own_scope(struct art_lua_task *t, const struct art_policy *policy) {
+  struct art_scope *s = art_scope_open(t->rt, t->scope, t, ART_SCOPE_TASK);
+  s->policy = policy;
+}
+
 struct art_lua_task *art_spawn_task(lua_State *L, const struct art_spawn *how, int fn, int nargs,
                                     int anchors) {
   bool supervised = how->scope->supervise || (how->flags & ART_SUPERVISED) != 0;
@@ -57,6 +71,9 @@ struct art_lua_task *art_spawn_task(lua_State *L, const struct art_spawn *how, i
     art_locals_inherit(L, how->parent, t, lua_gettop(L));
   if (how->name != 0) set_name(L, t, how->name);
   if (supervised) enter_weak(L, how->rt, lua_gettop(L), anchors);
+  const struct art_policy *policy = policy_for(how);
+  bool own_scope = policy != how->scope->policy;
+  if (own_scope && !art_scope_reserve(how->rt)) art_no_memory(L);
   lua_pushvalue(L, -1);
   t->cancel.slot = art_anchor(L, how->rt, anchors); /* the last thing that may raise */
   t->cancel.id = ++how->rt->state->last_id;
@@ -64,6 +81,7 @@ struct art_lua_task *art_spawn_task(lua_State *L, const struct art_spawn *how, i
   t->room = (uint8_t)(1 + more);
   art_task_init(&t->core, &art_lua_task_class, &how->rt->core->executor);
   art_scope_add_child(how->scope, t);
+  if (own_scope) open_own_scope(t, policy);
   art_executor_enqueue(t->core.executor, &t->core);
   return t;
 }
@@ -109,6 +127,7 @@ static int try_spawn(lua_State *L) {
 
 static int detach(lua_State *L) {
   struct art_lua_task *t = art_current_for(L, "detach");
+  art_check_trusted(L, t, "detach");
   art_check_callable(L, 1, "detach");
   struct art_lua_runtime *rt = t->rt;
   struct art_spawn how = {rt, rt->run != NULL ? rt->run : rt->root, .parent = t};
@@ -146,16 +165,30 @@ static const struct art_scope_handle *scope_option(lua_State *L, int arg) {
   return handle;
 }
 
+static const struct art_policy no_policy;
+
+static void policy_options(lua_State *L, int arg, struct art_spawn *how) {
+  const struct art_policy *has =
+      how->parent == NULL ? how->rt->root->policy : art_policy_of(how->parent);
+  struct art_policy wanted = has == NULL ? no_policy : *has;
+  art_policy_untrusted(L, arg, "spawn_with", &wanted);
+  art_policy_slice(L, arg, "spawn_with", &wanted);
+  art_policy_hog(L, arg, "spawn_with", &wanted);
+  if (how->rt->core != NULL) how->policy = art_policy_keep(L, how->rt, wanted); /* else see spawn */
+}
+
 /* [-0, +1, m] The table at 'arg', the function after it and its arguments. Reading the table may run metamethods: what they
 ** could end is looked at only afterwards. The name takes the table's place. The scope that it names goes below all else,
 ** to 1, and is returned. */
 static const struct art_scope_handle *check_options(lua_State *L, int arg, struct art_spawn *how) {
-  static const char *const names[] = {"name", "scope", "daemon", "supervise", NULL};
+  static const char *const names[] = {"name",  "scope", "daemon",    "supervise",
+                                      "slice", "hog",   "untrusted", NULL};
   art_check_option_names(L, arg, "spawn_with", names);
   art_check_callable(L, arg + 1, "spawn_with");
   art_check_task_args(L, arg + 1, "spawn_with");
   how->flags =
       flag_option(L, arg, "daemon", ART_DAEMON) | flag_option(L, arg, "supervise", ART_SUPERVISED);
+  policy_options(L, arg, how);
   int type = lua_getfield(L, arg, "name");
   if (type != LUA_TNIL && type != LUA_TSTRING)
     art_arg_error(L, arg, "spawn_with", "field 'name' must be a string");

@@ -7,6 +7,7 @@
 #include <lua.h>
 
 #include "executor/runtime.h"
+#include "lua/preempt.h"
 
 #if LUA_VERSION_NUM >= 505
 #define ART_RESET_THREAD(co, from) lua_closethread(co, from)
@@ -41,21 +42,24 @@ enum art_lua_value {
   ART_SPAWN_MAIN,  /* function(runtime, anchors, scope, main, ...): see run.c */
   ART_NOTE_REPORT, /* function(error, task) and */
   ART_NOTE_MISUSE, /* function(task): see ending.c */
-  ART_LUA_VALUES = ART_NOTE_MISUSE
+  ART_HOG,         /* function(task, act): see hog.c */
+  ART_LAYER,       /* where the Lua layer lies, as sources begin there */
+  ART_LUA_VALUES = ART_LAYER
 };
 
 /* One a Lua state. */
 struct art_lua {
-  struct art_lua_runtime *active; /* the runtime whose loop runs on this state, or NULL */
-  struct art_lua_task *current;   /* the task that is being polled, or NULL */
+  struct art_lua_runtime *active;        /* the runtime whose loop runs on this state, or NULL */
+  struct art_lua_task *volatile current; /* the task that is being polled, or NULL */
   lua_State *
       running; /* the coroutine in which it can suspend, its own or one of those it resumed; or NULL */
-  lua_State *entered; /* the same, where it cannot suspend too */
+  lua_State *volatile entered; /* the same, where it cannot suspend too; signal handlers read it */
+  const char *layer;           /* ART_LAYER, or NULL */
   bool
       awaits_inside; /* a coroutine may be waiting for the run loop that scripts can get hold of: see nested.c */
   unsigned closing; /* coroutines that are being closed, one by the other */
   struct art_lua_task
-      *killed;            /* the task whose handlers of <close> run because it is ended by force */
+      *volatile killed;   /* the task whose handlers of <close> run because it is ended by force */
   uint64_t last_id;       /* of tasks and scopes */
   lua_Integer reported;   /* in ART_REPORTS */
   lua_Integer rejected;   /* futures that are, and nobody has got the error */
@@ -66,6 +70,12 @@ struct art_lua {
   lua_Integer lost;           /* tasks that had not ended when their runtime was collected */
   lua_Integer stray; /* slots that nobody had given back when their runtime was closed: none */
 };
+
+/* The same in what is no function of ours; NULL before the module is loaded. */
+struct art_lua *art_lua_find(lua_State *L);
+
+/* [-0, +1, -] */
+void art_push_value_from(lua_State *L, enum art_lua_value v);
 
 static inline struct art_lua *art_lua_of(lua_State *L) {
   return lua_touserdata(L, lua_upvalueindex(1));
@@ -81,7 +91,8 @@ enum art_runtime_value {
   ART_RUNTIME_ANCHORS = 1, /* see anchors.h */
   ART_RUNTIME_IDLE,        /* anchors idle coroutines */
   ART_RUNTIME_ON_ERROR,
-  ART_RUNTIME_VALUES = ART_RUNTIME_ON_ERROR
+  ART_RUNTIME_ON_SLOW,
+  ART_RUNTIME_VALUES = ART_RUNTIME_ON_SLOW
 };
 
 struct art_lua_runtime {
@@ -100,6 +111,7 @@ struct art_lua_runtime {
   uint32_t idle_count, idle_room, coroutines;
   uint32_t *free_slots; /* room for every slot there is */
   uint32_t free_count, slots, slots_room;
+  struct art_preempt preempt;
   bool deadlock; /* look for deadlocks */
   bool unshield; /* closing, and the grace is over: new shields hold nothing */
 };

@@ -33,9 +33,11 @@ enum art_task_flag {
   ART_PACKED = 256,      /* its values are in one table, their number as n */
   ART_NAMED = 512,
   ART_HAS_LOCALS = 1024,
-  ART_PERMIT = 2048,  /* its waker was woken, and no park has taken that yet */
-  ART_RAISING = 4096, /* an error other than a cancel has been raised: see raised.h */
-  ART_EXPOSED = 8192  /* scripts may have its coroutine: it serves no other task */
+  ART_PERMIT = 2048,    /* its waker was woken, and no park has taken that yet */
+  ART_RAISING = 4096,   /* an error other than a cancel has been raised: see raised.h */
+  ART_EXPOSED = 8192,   /* scripts may have its coroutine: it serves no other task */
+  ART_CRITICAL = 16384, /* it runs a critical function: no pre-emption */
+  ART_DOOMED = 32768    /* a hog that is stopped at every instruction */
 };
 
 /* What a parked task waits for. */
@@ -140,7 +142,8 @@ struct art_spawn {
   struct art_lua_runtime *rt;
   struct art_scope *scope;
   unsigned flags;
-  const struct art_lua_task *parent; /* whose locals it inherits, or NULL */
+  const struct art_lua_task *parent; /* whose locals and policy it inherits, or NULL */
+  const struct art_policy *policy;   /* its own, if it was asked for one */
   int name;                          /* stack index of its name; 0: it has none */
 };
 

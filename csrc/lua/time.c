@@ -88,7 +88,7 @@ static int now(lua_State *L) {
 }
 
 /* The same for the Lua layer: nil while no runtime runs. */
-static int clock(lua_State *L) {
+static int clock_or_nil(lua_State *L) {
   if (art_lua_of(L)->active == NULL) return 0;
   return now(L);
 }
@@ -114,7 +114,7 @@ const luaL_Reg art_time_functions[] = {{"sleep", sleep},
                                        {"sleep_outside", sleep_outside},
                                        {"yield", yield},
                                        {"now", now},
-                                       {"clock", clock},
+                                       {"clock", clock_or_nil},
                                        {"current", current},
                                        {"cancelling", cancelling},
                                        {"locals", art_locals},

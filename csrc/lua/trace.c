@@ -114,7 +114,7 @@ static void go_through(lua_State *L, int trace, struct art_lua_task *t) {
   lua_setfield(L, trace, "tasks");
 }
 
-int art_trace_handler(lua_State *L) {
+int art_trace_only(lua_State *L) {
   struct art_lua *state = art_lua_of(L);
   bool goes_on = state->rethrown;
   state->rethrown = false;
@@ -129,8 +129,24 @@ int art_trace_handler(lua_State *L) {
   struct art_lua_task *t = state->current;
   if (t != NULL && (uint64_t)get_number(L, 3, "task") != t->cancel.id) go_through(L, 3, t);
   lua_settop(L, 1);
-  if (t != NULL && state->running == L) art_raised_note(L, t);
   return 1;
+}
+
+int art_trace_handler(lua_State *L) {
+  struct art_lua *state = art_lua_of(L);
+  art_trace_only(L);
+  if (state->current != NULL && state->running == L && lua_checkstack(L, 16))
+    art_raised_note(L, state->current);
+  return 1;
+}
+
+void art_trace_here(lua_State *L) {
+  int error = lua_gettop(L);
+  art_check_stack(L, 12, NULL);
+  art_push_value(L, ART_TRACES);
+  new_trace(L, error, error + 1);
+  if (art_lua_of(L)->current != NULL) go_through(L, error + 2, art_lua_of(L)->current);
+  lua_settop(L, error);
 }
 
 void art_trace_coroutine(lua_State *L, lua_State *co) {

@@ -10,6 +10,12 @@ struct art_lua_task;
 /* The message handler: upvalue 1, error in, the same error out. */
 int art_trace_handler(lua_State *L);
 
+/* The same for a call that catches the error. */
+int art_trace_only(lua_State *L);
+
+/* [-0, +0, m] The error on top is new, and about the running task: its trace begins with what that is doing. */
+void art_trace_here(lua_State *L);
+
 /* Raises the error on top, which is on its way already: its trace goes on instead of starting anew. */
 int art_rethrow(lua_State *L);
 

@@ -6,6 +6,7 @@ local core = require "asyncrt.core"
 local errors = require "asyncrt.errors"
 local combinators = require "asyncrt.combinators"
 require "asyncrt.report"
+core.layer()
 
 local async = {
   run = core.run,
@@ -17,6 +18,7 @@ local async = {
   current = core.current,
   yield = core.yield,
   cancelling = core.cancelling,
+  critical = core.critical,
   locals = core.locals,
   scope = core.scope,
   shield = core.shield,

@@ -13,6 +13,10 @@ local async = {}
 ---@field driver? "auto"|"epoll"|"poll" default "auto"
 ---@field on_error? fun(err: any, task: asyncrt.task?) failures that nobody took; default: to stderr
 ---@field deadlock? boolean default true: raise when nothing can go on; false: wait for ever
+---@field slice? number seconds: code that does not suspend goes behind the others after that time; default: never
+---@field hog? "kill" at the end of its slice its task is cancelled instead, and on_error told
+---@field slow? number seconds: on_slow is told of code that does not suspend for that time
+---@field on_slow? fun(report: asyncrt.error, task: asyncrt.task) called at once, outside tasks; default: to stderr
 
 ---Runs `main(...)` as a task in a runtime of its own, until it and its children are done. Raises main's error.
 ---@param main asyncrt.callable
@@ -32,6 +36,9 @@ function async.runtime(opts) end
 ---@field scope? asyncrt.scope instead of the innermost one
 ---@field supervise? boolean its failure fails no scope
 ---@field daemon? boolean keeps its scope not open: cancelled when the rest is done
+---@field slice? number as in asyncrt.runtime.options, for it and what it spawns
+---@field hog? "kill" the same
+---@field untrusted? boolean for it and what it spawns critical and detach raise, and shields last a slice
 
 ---A child in the innermost scope. It first runs after the caller suspends.
 ---@param fn asyncrt.callable
@@ -66,6 +73,11 @@ function async.yield() end
 ---The reason of the cancel that reaches the calling task now; nil if none does.
 ---@return any reason
 function async.cancelling() end
+
+---A function that does as fn, and is not pre-empted meanwhile.
+---@param fn asyncrt.callable
+---@return function
+function async.critical(fn) end
 
 ---The calling task's table: starts as a snapshot of its spawner's.
 ---@return table

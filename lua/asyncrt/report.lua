@@ -13,9 +13,14 @@ function hooks.report(err, task)
   io.stderr:write("asyncrt: error that nobody took, in ", where, ": ", describe(err), "\n")
 end
 
--- on_error itself raised 'second' while it was told of 'original'.
-function hooks.on_error_failed(second, original)
-  io.stderr:write("asyncrt: error in on_error: ", describe(second), "\n",
+-- The default on_slow.
+function hooks.slow(err)
+  io.stderr:write("asyncrt: ", describe(err), "\n")
+end
+
+-- A handler, on_error or on_slow, itself raised 'second' while it was told of 'original'.
+function hooks.handler_failed(second, original, handler)
+  io.stderr:write("asyncrt: error in ", handler, ": ", describe(second), "\n",
     "asyncrt: while it was told of: ", describe(original), "\n")
 end
 

@@ -26,6 +26,10 @@ entries.runtime = { at = "host", args = { kinds.options {
   driver = { expected = '"auto", "epoll" or "poll"', takes = {}, bad = { "kqueue", "" } },
   on_error = field.callable,
   deadlock = field.boolean,
+  slice = field.slice,
+  hog = field.hog,
+  slow = field.slice,
+  on_slow = field.callable,
 } } }
 
 for _, name in ipairs { "spawn", "try_spawn", "detach" } do
@@ -51,6 +55,18 @@ entries.spawn_with = { needs = "task", args = { values.spawn_options, kinds.call
     message = "'spawn_with' into a scope that has ended" },
   { "a scope of another runtime", call = spawn_into(calls.made(makers.scope, "other")),
     message = "'spawn_with' into a scope of another runtime" },
+} }
+
+local function critical_of(...) return async.critical(...) end
+
+entries.critical = { args = { kinds.callable }, rows = {
+  { "in an untrusted task", message = "'critical' called in an untrusted task", call = function()
+    return calls.plain(function()
+      local task = async.spawn_with({ untrusted = true }, pcall, critical_of, nothing)
+      local _, _, err = task:join()
+      error((err:gsub("^.-: ", "row:1: ")), 0)
+    end)
+  end },
 } }
 
 entries.current = { needs = "task", rows = { of("arguments", async.current, {}, 1, {}) } }

@@ -247,12 +247,15 @@ values.field = {
   positive = { expected = "a positive integer", takes = {}, bad = { 0, -1, 1.5, NAN, math.huge, 2 ^ 31 } },
   seconds = { expected = "a number of seconds", takes = set("number"), bad = { NAN } },
   scope = { expected = "a scope", takes = set("scope") },
+  slice = { expected = "a number of seconds above 0", takes = set("number"), bad = { NAN, 0, -1, -math.huge } },
+  hog = { expected = '"kill"', takes = {}, bad = { "Kill", "" } },
 }
 
 local field = values.field
 
 values.spawn_options = kinds.options {
-  name = field.string, scope = field.scope, daemon = field.boolean, supervise = field.boolean,
+  name = field.string, scope = field.scope, daemon = field.boolean, supervise = field.boolean, slice = field.slice,
+  hog = field.hog, untrusted = field.boolean,
 }
 values.spawn_options.optional = nil
 

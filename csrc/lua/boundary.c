@@ -4,6 +4,7 @@
 #include "lua/args.h"
 #include "lua/ending.h"
 #include "lua/error.h"
+#include "lua/hog.h"
 #include "lua/park.h"
 #include "lua/policy.h"
 #include "lua/raised.h"
@@ -111,6 +112,7 @@ static int shield(lua_State *L) {
   art_check_callable(L, 1, "shield");
   art_check_stack(L, 4, NULL);
   struct art_scope *s = open_scope(L, t, ART_SCOPE_SHIELD);
+  if ((t->flags & ART_DOOMED) != 0 && art_is_asked_to_stop(t)) art_scope_lift_shields(s);
   if (s->policy != NULL && s->policy->untrusted) end_after_slice(t->rt->core, s);
   return art_run_in(L, s);
 }

@@ -50,6 +50,13 @@ static void set_hook(struct art_preempt *p, lua_State *co, int count) {
   p->busy = false;
 }
 
+static void unset_hook(const struct art_lua *state, lua_State *co) {
+  if (state->active != NULL)
+    set_hook(&state->active->preempt, co, 0);
+  else
+    lua_sethook(co, NULL, 0, 0);
+}
+
 /* --- the hook -------------------------------------------------------------------------------------------------------- */
 
 static uint64_t elapsed_ns(const struct art_preempt *p, const struct art_lua_task *t) {
@@ -66,12 +73,15 @@ static void look_at_poll(struct art_preempt *p, struct art_lua_task *t) {
   if (ex->hog_poll != ex->polls) t->core.slices = 0; /* it has suspended by itself */
 }
 
+static bool can_yield(lua_State *L, const struct art_lua_task *t) {
+  return t->rt->state->running == L && lua_isyieldable(L);
+}
+
 /* In the first slice of a poll that is over a cancel is raised, after a second one others have their turn all the same; so
 ** for as many slices as there are to unwind in. */
 static enum art_act end_of_slice(lua_State *L, struct art_preempt *p, struct art_lua_task *t,
                                  const struct art_policy *policy) {
-  bool asked = art_is_asked_to_stop(t),
-       yieldable = t->rt->state->running == L && lua_isyieldable(L);
+  bool asked = art_is_asked_to_stop(t), yieldable = can_yield(L, t);
   if (policy->closing || (asked && t->core.slices >= UNWINDING_SLICES)) return ART_ACT_STOP;
   bool cut = art_cancelled_by(t) != NULL && (!p->cut || !yieldable);
   if (cut || (policy->kill && !asked)) {
@@ -104,8 +114,11 @@ static enum art_act what_to_do(lua_State *L, lua_Debug *ar, struct art_preempt *
     p->told = true;
     art_hog_act(L, t, ART_ACT_TELL);
   }
-  if (policy->slice_ns == 0 || ns < policy->slice_ns || (t->flags & ART_CRITICAL) != 0)
+  if (policy->slice_ns == 0 || ns < policy->slice_ns) return ART_ACT_NOTHING;
+  if ((t->flags & ART_CRITICAL) != 0) {
+    p->owes = true;
     return ART_ACT_NOTHING;
+  }
   return end_of_slice(L, p, t, policy);
 }
 
@@ -134,16 +147,29 @@ static void do_it(lua_State *L, struct art_preempt *p, struct art_lua_task *t, e
   art_hog_act(L, t, act);
 }
 
+/* The hook stays. Lua may need long to unwind what is deep: others have their turns meanwhile. */
+static void unwind_on(lua_State *L, struct art_preempt *p, struct art_lua_task *t) {
+  const struct art_policy *policy = art_policy_of(t);
+  bool over = policy != NULL && !policy->closing && elapsed_ns(p, t) >= policy->slice_ns;
+  if (over && can_yield(L, t))
+    yield(L, t);
+  else
+    art_hog_act(L, t, ART_ACT_CUT);
+}
+
 static void hook(lua_State *L, lua_Debug *ar) {
   struct art_lua *state = art_lua_find(L);
   struct art_lua_task *t = interrupted(state);
   if (t == NULL || state->entered != L) { /* set for code that has ended meanwhile */
-    lua_sethook(L, NULL, 0, 0);
+    unset_hook(state, L);
     return;
   }
   struct art_preempt *p = &t->rt->preempt;
   if ((t->flags & ART_DOOMED) != 0) {
-    if (art_cancelled_by(t) != NULL) art_hog_act(L, t, ART_ACT_CUT); /* and the hook stays */
+    if (art_cancelled_by(t) != NULL) {
+      unwind_on(L, p, t);
+      return;
+    }
     t->flags &= (uint16_t)~ART_DOOMED; /* it has left what was cancelled */
   }
   set_hook(p, L, 0);

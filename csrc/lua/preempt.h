@@ -23,7 +23,7 @@ struct art_preempt {
   uint32_t seen; /* the poll that the rest is of */
   bool cut;      /* a cancel was raised in it */
   bool told;     /* that it is slow */
-  bool owes;     /* an error was raised where it could not give way: it still has to */
+  bool owes;     /* it could not give way when its slice was over: it still has to */
 };
 
 void art_preempt_init(struct art_preempt *p);

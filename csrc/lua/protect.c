@@ -15,7 +15,10 @@
 
 static int critical_done(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;
-  if (t != NULL) t->flags &= (uint16_t)~ART_CRITICAL;
+  if (t != NULL) {
+    t->flags &= (uint16_t)~ART_CRITICAL;
+    art_preempt_enter(L, t);
+  }
   if (status != LUA_OK && status != LUA_YIELD) return art_rethrow(L);
   return lua_gettop(L) - 1;
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "lua/hog.h"
 #include "lua/park.h"
 #include "lua/task.h"
 #include "lua/unobserved.h"
@@ -22,10 +23,11 @@ bool art_scope_reserve(struct art_lua_runtime *rt) {
   return true;
 }
 
-/* A shield with a deadline is one of code that is not trusted. */
+/* A shield with a deadline is one of code that is not trusted. Its time is over, and further ones hold nothing. */
 static void expire(struct art_waker *self) {
   struct art_scope *s = ART_CONTAINER(self, struct art_scope, expire);
   if (s->kind == ART_SCOPE_SHIELD) {
+    if (art_is_asked_to_stop(s->owner)) s->owner->flags |= ART_DOOMED;
     s->shield = false;
     art_scope_propagate(s);
   } else {

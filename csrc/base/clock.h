@@ -18,6 +18,9 @@ uint64_t art_monotonic_ns(void);
 void art_clock_init(struct art_clock *c, enum art_clock_kind kind);
 uint64_t art_clock_now(const struct art_clock *c);
 
+/* The time some milliseconds ago, at most, for a fraction of the price. */
+uint64_t art_clock_recent(const struct art_clock *c);
+
 /* Virtual and manual clocks only; time never goes back: an earlier value is ignored. */
 void art_clock_set(struct art_clock *c, uint64_t now_ns);
 

@@ -1,12 +1,13 @@
 #include "lua/anchors.h"
 
 #include "lua/error.h"
-#include "lua/state.h"
+#include "lua/usage.h"
 
 /* Room in the free list for every slot there will be, so that freeing one cannot fail. */
 static void grow(lua_State *L, struct art_lua_runtime *rt) {
   uint32_t room = rt->slots_room == 0 ? 64 : rt->slots_room * 2;
   const struct art_allocator *a = &rt->core->allocator;
+  if (!art_usage_reserve(rt, room + 1)) art_no_memory(L);
   uint32_t *slots =
       art_resize(a, rt->free_slots, rt->slots_room * sizeof *slots, room * sizeof *slots);
   if (slots == NULL) art_no_memory(L);

@@ -28,7 +28,7 @@ static void leave(struct art_lua_task *t) {
   b->waiting--;
 }
 
-static const struct art_wait barrier_wait = {.what = "barrier", .abort = leave};
+static const struct art_wait barrier_wait = {.what = "barrier", .abort = leave, .handle = SELF};
 
 static void open_barrier(struct barrier *b) {
   struct art_waiter *w;

@@ -1,5 +1,6 @@
 #include "lua/body.h"
 
+#include "lua/cycle.h"
 #include "lua/ending.h"
 #include "lua/error.h"
 #include "lua/park.h"
@@ -49,6 +50,7 @@ static int body_done(lua_State *L, int status, lua_KContext ctx) {
     return 0;
   }
   struct art_scope *own = own_scope(t);
+  if (ok && own != NULL) ok = !art_ends_in_cycle(L, t, own);
   if (!ok) {
     art_raised_restore(L, t, t->cancel.id);
     t->flags |= ART_BODY_RAISED;

@@ -2,6 +2,7 @@
 #include "lua/boundary.h"
 
 #include "lua/args.h"
+#include "lua/cycle.h"
 #include "lua/ending.h"
 #include "lua/error.h"
 #include "lua/hog.h"
@@ -80,6 +81,7 @@ static int boundary_done(lua_State *L, int status, lua_KContext ctx) {
   struct art_scope *s = (struct art_scope *)ctx;
   bool ok = status == LUA_OK || status == LUA_YIELD;
   s->running = false;
+  if (ok) ok = !art_ends_in_cycle(L, s->owner, s);
   if (!ok) art_raised_restore(L, s->owner, s->cancel.id);
   art_body_ended(L, s, ok);
   return boundary_join(L, status, ctx);

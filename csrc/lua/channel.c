@@ -145,8 +145,9 @@ static void leave(struct art_lua_task *t) {
   art_waiter_leave(&t->parking.party.waiter);
 }
 
-static const struct art_wait send_wait = {.what = "channel send", .abort = leave};
-static const struct art_wait receive_wait = {.what = "channel receive", .abort = leave};
+static const struct art_wait send_wait = {.what = "channel send", .abort = leave, .handle = SELF};
+static const struct art_wait receive_wait = {
+    .what = "channel receive", .abort = leave, .handle = SELF};
 
 static int wait_among(lua_State *L, struct art_lua_task *t, struct art_waitlist *wl,
                       const struct art_wait *wait, lua_KFunction k) {

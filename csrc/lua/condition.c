@@ -30,9 +30,12 @@ static void leave(struct art_lua_task *t) {
   art_waiter_leave(&t->parking.io.waiter);
 }
 
-static const struct art_wait condition_wait = {.what = "condition", .abort = leave};
-static const struct art_wait mutex_wait = {
-    .what = "mutex", .abort = art_mutex_abort, .forced = true};
+static const struct art_wait condition_wait = {.what = "condition", .abort = leave, .handle = SELF};
+static const struct art_wait mutex_wait = {.what = "mutex",
+                                           .abort = art_mutex_abort,
+                                           .forced = true,
+                                           .handle = ITS_MUTEX,
+                                           .for_whom = art_mutex_waited_owner};
 
 static int finish(lua_State *L, struct art_lua_task *t) {
   if (lua_isboolean(L, RESULT)) return art_raise_cancelled(L, t);
@@ -82,7 +85,7 @@ static int wait_k(lua_State *L, int status, lua_KContext ctx) {
   else
     take_values(L, t);
   if (lua_isnil(L, ITS_MUTEX)) return finish(L, t);
-  return answer_relock(L, t, art_mutex_ask(L, t, ITS_MUTEX));
+  return answer_relock(L, t, art_mutex_ask(L, t, ITS_MUTEX, true));
 }
 
 static int wait(lua_State *L) {

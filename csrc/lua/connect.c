@@ -17,7 +17,7 @@ static void abort_connect(struct art_lua_task *t) {
 }
 
 static const struct art_wait connect_wait = {
-    .what = "connect", .abort = abort_connect, .socket = true};
+    .what = "connect", .abort = abort_connect, .socket = true, .handle = STREAM};
 
 static int fail(lua_State *L, struct art_stream *s, int err) {
   char text[ART_ADDRESS_TEXT];

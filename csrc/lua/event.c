@@ -49,7 +49,7 @@ static void leave(struct art_lua_task *t) {
   art_waiter_leave(&t->parking.io.waiter);
 }
 
-static const struct art_wait event_wait = {.what = "event", .abort = leave};
+static const struct art_wait event_wait = {.what = "event", .abort = leave, .handle = SELF};
 
 static int wait_k(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;

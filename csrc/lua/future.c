@@ -113,7 +113,7 @@ static void leave(struct art_lua_task *t) {
   art_waiter_leave(&t->parking.in.waiter);
 }
 
-static const struct art_wait future_wait = {.what = "future", .abort = leave};
+static const struct art_wait future_wait = {.what = "future", .abort = leave, .handle = SELF};
 
 /* The last one who waited is cancelled: whoever was to set the future may stop working for it. */
 static void tell_cancel(lua_State *L, struct future *f) {

@@ -138,10 +138,13 @@ static void abort_turn(struct art_lua_task *t) {
 }
 
 static const struct art_wait accept_wait = {
-    .what = "accept", .abort = abort_accept, .socket = true};
-static const struct art_wait pause_wait = {
-    .what = "free descriptors to accept with", .abort = abort_accept, .socket = true};
-static const struct art_wait turn_wait = {.what = "its turn to accept", .abort = abort_turn};
+    .what = "accept", .abort = abort_accept, .socket = true, .handle = SELF};
+static const struct art_wait pause_wait = {.what = "free descriptors to accept with",
+                                           .abort = abort_accept,
+                                           .socket = true,
+                                           .handle = SELF};
+static const struct art_wait turn_wait = {
+    .what = "its turn to accept", .abort = abort_turn, .handle = SELF};
 
 static int give_closed(lua_State *L) {
   return lua_gettop(L) < ITERATES ? art_push_closed(L) : 0;

@@ -8,6 +8,7 @@
 #include "lua/nested.h"
 #include "lua/scope.h"
 #include "lua/task.h"
+#include "lua/usage.h"
 
 void art_loop_enter(lua_State *L, struct art_lua_runtime *rt, int index, const char *function) {
   art_check_stack(L, 32, NULL);
@@ -27,6 +28,7 @@ void art_loop_enter(lua_State *L, struct art_lua_runtime *rt, int index, const c
   rt->host = L;
   rt->runtime = index;
   rt->state->active = rt;
+  art_usage_turn(rt);
   art_executor_undefer(&rt->core->executor);
 }
 
@@ -39,7 +41,7 @@ void art_loop_leave(lua_State *L, struct art_lua_runtime *rt) {
   lua_settop(L, rt->anchors - 1);
 }
 
-const char *const art_hook_names[] = {"report", "handler_failed", "failed",  "deadlock",
+const char *const art_hook_names[] = {"report", "handler_failed", "failed",  "deadlock", "cycle",
                                       "slow",   "on_error",       "on_slow", NULL};
 
 void art_push_hook(lua_State *L, const char *name) {

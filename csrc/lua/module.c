@@ -11,6 +11,7 @@
 #include "lua/channel.h"
 #include "lua/condition.h"
 #include "lua/connect.h"
+#include "lua/cycle.h"
 #include "lua/deadline.h"
 #include "lua/ending.h"
 #include "lua/error.h"
@@ -40,6 +41,8 @@
 #include "lua/task.h"
 #include "lua/time.h"
 #include "lua/trace.h"
+#include "lua/usage.h"
+#include "lua/view.h"
 #include "lua/waker.h"
 
 #if LUA_VERSION_NUM < 504 || (LUA_VERSION_NUM == 504 && LUA_VERSION_RELEASE_NUM < 50403)
@@ -97,11 +100,12 @@ static void set_weak_table(lua_State *L, enum art_lua_value v) {
 
 /* Supervised tasks are of the same type for scripts, but have a finaliser. */
 static void open_tasks(lua_State *L) {
-  new_type(L, ART_TASK_NAME, LIST(art_task_methods), LIST(art_task_metamethods));
+  new_type(L, ART_TASK_NAME, LIST(art_task_methods, art_view_methods, art_usage_methods),
+           LIST(art_view_metamethods));
   lua_createtable(L, 0, 6);
   lua_pushliteral(L, ART_TASK_NAME);
   lua_setfield(L, -2, "__name");
-  set_functions(L, art_task_metamethods);
+  set_functions(L, art_view_metamethods);
   set_functions(L, art_supervised_metamethods);
   lua_getfield(L, -2, "__index");
   lua_setfield(L, -2, "__index");
@@ -186,6 +190,7 @@ static void open_state(lua_State *L) {
   set_closure(L, ART_NOTE_REPORT, art_note_report);
   set_closure(L, ART_NOTE_MISUSE, art_note_misuse);
   set_closure(L, ART_HOG, art_hog_closure);
+  set_closure(L, ART_NOTE_CYCLE, art_note_cycle);
 }
 
 /* Where the registry keeps the state's userdata, for those who call from C. */
@@ -223,7 +228,8 @@ int luaopen_asyncrt_core(lua_State *L) {
       art_channel_functions,      art_mutex_functions,    art_semaphore_functions,
       art_event_functions,        art_select_functions,   art_deadline_functions,
       art_subscription_functions, art_rwlock_functions,   art_barrier_functions,
-      art_condition_functions,    art_protect_functions};
+      art_condition_functions,    art_protect_functions,  art_usage_functions,
+      art_view_functions};
   luaL_checkversion(L);
   if (lua_getfield(L, LUA_REGISTRYINDEX, MODULE) == LUA_TTABLE) return 1;
   lua_settop(L, STATE);

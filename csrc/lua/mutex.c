@@ -4,6 +4,7 @@
 #include "lua/mutex.h"
 
 #include "lua/args.h"
+#include "lua/cycle.h"
 #include "lua/error.h"
 #include "lua/park.h"
 #include "lua/task.h"
@@ -90,6 +91,11 @@ void art_mutex_abort(struct art_lua_task *t) {
   }
 }
 
+struct art_lua_task *art_mutex_waited_owner(const struct art_lua_task *t) {
+  const struct art_mutex *m = t->parking.io.with;
+  return m->owner;
+}
+
 enum art_mutex_answer art_mutex_look(lua_State *L, struct art_lua_task *t, int index) {
   const struct art_mutex *m = lua_touserdata(L, index);
   if (art_waiter_waiting(&t->parking.io.waiter)) return ART_MUTEX_WAITS;
@@ -98,8 +104,11 @@ enum art_mutex_answer art_mutex_look(lua_State *L, struct art_lua_task *t, int i
   return ART_MUTEX_OWNED;
 }
 
-enum art_mutex_answer art_mutex_ask(lua_State *L, struct art_lua_task *t, int index) {
+enum art_mutex_answer art_mutex_ask(lua_State *L, struct art_lua_task *t, int index, bool forced) {
   struct art_mutex *m = lua_touserdata(L, index);
+  if (m->owner != NULL)
+    art_check_no_cycle(L, &(struct art_closing){.t = t, .first = m->owner, .forced = forced},
+                       index);
   if (is_broken(m)) return ART_MUTEX_BROKEN;
   if (!m->locked) {
     take(m, t);
@@ -114,7 +123,8 @@ enum art_mutex_answer art_mutex_ask(lua_State *L, struct art_lua_task *t, int in
   return ART_MUTEX_WAITS;
 }
 
-static const struct art_wait mutex_wait = {.what = "mutex", .abort = art_mutex_abort};
+static const struct art_wait mutex_wait = {
+    .what = "mutex", .abort = art_mutex_abort, .handle = SELF, .for_whom = art_mutex_waited_owner};
 
 static int lock_k(lua_State *L, int status, lua_KContext ctx);
 
@@ -135,7 +145,7 @@ static int retry_k(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;
   (void)status;
   if (art_cancelled_by(t) != NULL) return art_raise_cancelled(L, t);
-  return answer_lock(L, t, art_mutex_ask(L, t, SELF));
+  return answer_lock(L, t, art_mutex_ask(L, t, SELF, false));
 }
 
 static int lock(lua_State *L) {
@@ -147,7 +157,7 @@ static int lock(lua_State *L) {
     return lua_error(L);
   }
   if (!art_executor_spend(t->core.executor)) return art_yield(L, t, retry_k, (lua_KContext)t);
-  return answer_lock(L, t, art_mutex_ask(L, t, SELF));
+  return answer_lock(L, t, art_mutex_ask(L, t, SELF, false));
 }
 
 static int try_lock(lua_State *L) {

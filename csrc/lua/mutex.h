@@ -23,10 +23,15 @@ bool art_mutex_is_callers(lua_State *L, int index);
 /* [-0, +0, -] By who has locked it: to the next who waits. */
 void art_mutex_release(lua_State *L, int index);
 
-/* [-0, +0, -] The running task takes it, or waits in its queue: park with art_mutex_abort, then look. */
-enum art_mutex_answer art_mutex_ask(lua_State *L, struct art_lua_task *t, int index);
+/* [-0, +0, m] The running task takes it, or waits in its queue: park with art_mutex_abort, then look. Raises if it would
+** wait for ever; 'forced' says that nothing would cut the wait short. */
+enum art_mutex_answer art_mutex_ask(lua_State *L, struct art_lua_task *t, int index, bool forced);
+/* [-0, +0, -] */
 enum art_mutex_answer art_mutex_look(lua_State *L, struct art_lua_task *t, int index);
 void art_mutex_abort(struct art_lua_task *t);
+
+/* Of a task that waits in the queue: who has locked it; NULL: who did was in no task. */
+struct art_lua_task *art_mutex_waited_owner(const struct art_lua_task *t);
 
 int art_mutex_raise_broken(lua_State *L);
 

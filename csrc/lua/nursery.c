@@ -3,6 +3,7 @@
 #include "lua/anchors.h"
 #include "lua/args.h"
 #include "lua/boundary.h"
+#include "lua/cycle.h"
 #include "lua/ending.h"
 #include "lua/error.h"
 #include "lua/park.h"
@@ -94,18 +95,17 @@ static int scope(lua_State *L) {
 
 /* --- the end of a block ----------------------------------------------------------------------------------- */
 
-enum { CLOSED = 1, ERROR };
+enum { CLOSED = 1, ERROR, RAISES }; /* the last: is the error not one that goes on by itself? */
 
 static int block_end(lua_State *L, struct art_scope *block) {
   bool raised = block->ending != ART_RETURNED;
-  bool body_failed = block->body_failed;
+  bool goes_on = block->body_failed && !lua_toboolean(L, RAISES);
   bool failed = art_scope_failed(L, block, raised ? ERROR : 0);
   art_push_value(L, ART_ANCHORS);
   art_end_scope(L, block->nursery, lua_gettop(L));
   art_end_scope(L, block, lua_gettop(L));
   lua_pop(L, 1);
-  if (failed && !body_failed) return art_rethrow(L);
-  return 0; /* the block's own error goes on by itself */
+  return failed && !goes_on ? art_rethrow(L) : 0;
 }
 
 static int block_join(lua_State *L, int status, lua_KContext ctx) {
@@ -126,6 +126,9 @@ static int close_block(lua_State *L, const struct art_scope_handle *handle, cons
   if (art_scope_encloses_running(nursery->parent, t))
     return luaL_error(L, "'%s' on a block's scope from inside another scope's function", name);
   art_check_stack(L, 4, NULL);
+  bool in_cycle = lua_isnil(L, ERROR) && art_ends_in_cycle(L, t, nursery);
+  if (in_cycle) lua_replace(L, ERROR);
+  lua_pushboolean(L, in_cycle);
   lua_pushvalue(L, ERROR);
   art_body_ended(L, nursery->parent, lua_isnil(L, ERROR));
   lua_pop(L, 1);
@@ -168,7 +171,14 @@ static int scope_tostring(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg art_scope_functions[] = {{"scope", scope}, {NULL, NULL}};
+/* mark_race(scope): it is over when one of its tasks has ended */
+static int mark_race(lua_State *L) {
+  struct art_scope_handle *handle = art_check_handle(L, 1, "mark_race", ART_SCOPE_NAME);
+  if (handle->scope != NULL) handle->scope->race = true;
+  return 0;
+}
+
+const luaL_Reg art_scope_functions[] = {{"scope", scope}, {"mark_race", mark_race}, {NULL, NULL}};
 const luaL_Reg art_scope_methods[] = {
     {"cancel", scope_cancel}, {"close", scope_close}, {NULL, NULL}};
 const luaL_Reg art_scope_metamethods[] = {

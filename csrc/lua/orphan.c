@@ -10,6 +10,7 @@
 
 static void orphan_task(lua_State *L, struct art_lua_task *t, int anchors) {
   if (t->wait != NULL && t->wait->abort != NULL && !t->wait->socket) t->wait->abort(t);
+  t->parking.ended.busy_ns = 0;
   t->cancel.cause = ART_COLLECTED;
   t->flags &= (uint16_t)~ART_STARTED; /* what is kept is a reason, no error */
   lua_rawgeti(L, anchors, t->cancel.slot);

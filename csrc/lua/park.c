@@ -6,6 +6,7 @@
 #include "lua/error.h"
 #include "lua/hook.h"
 #include "lua/scope.h"
+#include "lua/usage.h"
 
 static const struct art_wait yield_wait = {.what = "yield"};
 static const struct art_wait children_wait = {.what = "its children"};
@@ -183,22 +184,27 @@ static struct art_task *run(struct art_executor *ex, struct art_task *core);
 const struct art_task_class art_lua_task_class = {.run = run};
 
 /* Every return after a yield is mispredicted, for a yield is a long jump: so there is no frame between this loop and
-** the one lua_resume. */
-static struct art_task *run(struct art_executor *ex, struct art_task *core) {
+** the one lua_resume. 'profiled' is known where it is made part of the two functions below. */
+static inline __attribute__((always_inline)) struct art_task *
+poll_all(struct art_executor *ex, struct art_task *core, bool profiled) {
   struct art_lua_runtime *rt = ART_CONTAINER(core, struct art_lua_task, core)->rt;
   struct art_lua *state = rt->state;
   lua_State *host = rt->host;
+  float now_s = rt->turn_s;
   art_preempt_begin(rt);
   do {
     struct art_lua_task *t = ART_CONTAINER(core, struct art_lua_task, core);
     int nargs = 0, nresults;
     if (t->co == NULL && (nargs = first_poll(t)) == 0) continue;
     t->wait = NULL;
+    t->polls++;
+    t->polled_s = now_s;
     state->current = t;
     state->running = state->entered = t->co;
     int status = lua_resume(t->co, host, nargs, &nresults);
     state->current = NULL;
     state->running = state->entered = NULL;
+    if (profiled) art_usage_polled(rt, t);
     if (status == LUA_YIELD && t->wait != NULL)
       art_executor_put(ex, core);
     else
@@ -206,4 +212,19 @@ static struct art_task *run(struct art_executor *ex, struct art_task *core) {
   } while ((core = art_executor_next(ex)) != NULL && core->klass == &art_lua_task_class);
   art_preempt_end(rt);
   return core;
+}
+
+static struct art_task *run_profiled(struct art_executor *ex, struct art_task *core) {
+  struct art_lua_runtime *rt = ART_CONTAINER(core, struct art_lua_task, core)->rt;
+  rt->poll_began_ns = art_monotonic_ns();
+  struct art_task *next = poll_all(ex, core, true);
+  rt->poll_began_ns = 0;
+  return next;
+}
+
+static struct art_task *run(struct art_executor *ex, struct art_task *core) {
+  struct art_lua_runtime *rt = ART_CONTAINER(core, struct art_lua_task, core)->rt;
+  art_usage_turn(rt);
+  if (rt->busy_ns != NULL) return run_profiled(ex, core);
+  return poll_all(ex, core, false);
 }

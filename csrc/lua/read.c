@@ -116,7 +116,8 @@ static void abort_read(struct art_lua_task *t) {
   end_read(t->parking.io.with);
 }
 
-static const struct art_wait read_wait = {.what = "read", .abort = abort_read, .socket = true};
+static const struct art_wait read_wait = {
+    .what = "read", .abort = abort_read, .socket = true, .handle = SELF};
 
 /* A recv that came back full is followed by a larger one, a nearly empty one by a smaller. */
 static void adapt_chunk(struct art_inward *in, size_t got, size_t asked) {

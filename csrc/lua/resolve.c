@@ -138,7 +138,7 @@ static void abort_lookup(struct art_lua_task *t) {
 }
 
 static const struct art_wait lookup_wait = {
-    .what = "lookup", .abort = abort_lookup, .socket = true};
+    .what = "lookup", .abort = abort_lookup, .socket = true, .handle = HOST};
 
 static int resolve_k(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;

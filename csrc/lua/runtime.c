@@ -15,6 +15,7 @@
 #include "lua/socket.h"
 #include "lua/task.h"
 #include "lua/unobserved.h"
+#include "lua/usage.h"
 
 struct art_lua_runtime *art_to_runtime(lua_State *L, int arg, const char *function) {
   return art_check_handle(L, arg, function, ART_RUNTIME_NAME);
@@ -168,7 +169,7 @@ struct art_lua_runtime *art_new_runtime(lua_State *L, int table, const char *fun
   luaL_setmetatable(L, ART_RUNTIME_NAME);
   art_push_value(L, ART_RUNTIMES);
   lua_pushvalue(L, handle);
-  lua_pushboolean(L, 1);
+  lua_pushinteger(L, (lua_Integer)++rt->state->last_id);
   lua_rawset(L, -3);
   lua_pop(L, 1);
   new_anchors(L);
@@ -197,6 +198,7 @@ static void destroy(struct art_lua_runtime *rt) {
   art_preempt_destroy(&rt->preempt, art_runtime_is_ours(rt->core));
   art_policy_free_all(rt);
   art_socket_close_all(rt);
+  art_usage_free(rt);
   art_runtime_close(rt->core);
   rt->core = NULL;
   art_free(&a, rt->idle, rt->idle_room * sizeof *rt->idle);

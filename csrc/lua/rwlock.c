@@ -12,7 +12,8 @@
 
 enum { SELF = 1 };
 
-static const struct art_wait rwlock_wait = {.what = "rwlock", .abort = art_permits_abort};
+static const struct art_wait rwlock_wait = {
+    .what = "rwlock", .abort = art_permits_abort, .handle = SELF};
 
 static struct art_permits *check(lua_State *L, const char *function) {
   return art_check_handle(L, SELF, function, RWLOCK_NAME);

@@ -49,6 +49,7 @@ struct art_scope {
   bool body_failed;           /* the body's own error came first instead */
   bool supervise;             /* failures stop nobody */
   bool shield;
+  bool race;                             /* over when one of its tasks has ended: see cycle.h */
   bool running;                          /* its function has not ended: nothing else may end it */
   uint8_t kind;                          /* enum art_scope_kind */
   uint8_t ending;                        /* enum art_ending, once the body has ended */
@@ -82,6 +83,9 @@ void art_scope_propagate(struct art_scope *s);
 
 /* The shields that are there now, at 's' and below, hold no longer. */
 void art_scope_lift_shields(struct art_scope *s);
+
+/* The next scope of the tree below 'top', parents first: after 'top' itself the first; NULL after the last. */
+struct art_scope *art_scope_next(struct art_scope *top, struct art_scope *s);
 
 void art_scope_add_child(struct art_scope *s, struct art_lua_task *t);
 

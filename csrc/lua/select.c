@@ -120,7 +120,7 @@ static void check_own(lua_State *L, struct art_lua_task *t, bool listed) {
   int n = lua_gettop(L);
   for (int i = 1; i <= n; i++) {
     int kind = kind_of(L, i);
-    if (kind == TASK) art_check_no_cycle(L, t, lua_touserdata(L, i));
+    if (kind == TASK) art_check_not_above(L, t, lua_touserdata(L, i));
     if (kind == WAKER && art_waker_task(L, i) != t) bad_case(L, i, listed, "waker of another task");
   }
 }

@@ -13,6 +13,7 @@
 #include "lua/scope.h"
 #include "lua/task.h"
 #include "lua/trace.h"
+#include "lua/usage.h"
 
 static void init(struct art_lua_task *t, const struct art_spawn *how) {
   memset(t, 0, sizeof *t);
@@ -77,6 +78,8 @@ struct art_lua_task *art_spawn_task(lua_State *L, const struct art_spawn *how, i
   lua_pushvalue(L, -1);
   t->cancel.slot = art_anchor(L, how->rt, anchors); /* the last thing that may raise */
   t->cancel.id = ++how->rt->state->last_id;
+  t->spawned_s = t->polled_s = how->rt->turn_s;
+  art_usage_begin(how->rt, t->cancel.slot);
   t->nvalues = (uint8_t)nargs;
   t->room = (uint8_t)(1 + more);
   art_task_init(&t->core, &art_lua_task_class, &how->rt->core->executor);
@@ -246,6 +249,7 @@ static struct art_lua_runtime *open_runtime(lua_State *L, int arg, const char *n
 /* [-0, +2, m] The function at 'fn' and all above it; the runtime's handle is at 'handle'. */
 static int spawn_from_host(lua_State *L, const struct art_spawn *how, int handle, int fn) {
   int top = lua_gettop(L);
+  art_usage_turn(how->rt);
   lua_getiuservalue(L, handle, ART_RUNTIME_ANCHORS);
   art_spawn_task(L, how, fn, top - fn, top + 1);
   return 1;

@@ -35,7 +35,7 @@ enum art_lua_value {
   ART_WAKERS,      /* weak keys: task -> its waker */
   ART_LOCALS,      /* weak keys: task -> record of its locals */
   ART_LEAVING,     /* weak keys: task -> {id of a boundary = error on its way out}, see raised.h */
-  ART_RUNTIMES,    /* weak keys: every runtime that was made */
+  ART_RUNTIMES,    /* weak keys: every runtime that was made -> an id */
   ART_HOOKS,       /* functions of the Lua layer that C calls, by name */
   ART_REPORTS,     /* {{error, task}, ...}: failures that are nobody's own, for on_error */
   ART_NOTE_KILLED, /* function(task): see loop.c */
@@ -44,7 +44,8 @@ enum art_lua_value {
   ART_NOTE_MISUSE, /* function(task): see ending.c */
   ART_HOG,         /* function(task, act): see hog.c */
   ART_LAYER,       /* where the Lua layer lies, as sources begin there */
-  ART_LUA_VALUES = ART_LAYER
+  ART_NOTE_CYCLE,  /* function(way): see cycle.c */
+  ART_LUA_VALUES = ART_NOTE_CYCLE
 };
 
 /* One a Lua state. */
@@ -64,6 +65,7 @@ struct art_lua {
   lua_Integer reported;   /* in ART_REPORTS */
   lua_Integer rejected;   /* futures that are, and nobody has got the error */
   bool report_lost;       /* there was no memory for one: on_error is told that */
+  bool profiles;          /* time is taken: see usage.h */
   bool rethrown;          /* the error that is raised now is on its way already: see trace.h */
   struct art_list blocks; /* see block.h */
   struct art_config defaults; /* for the runtimes made here */
@@ -112,8 +114,12 @@ struct art_lua_runtime {
   uint32_t *free_slots; /* room for every slot there is */
   uint32_t free_count, slots, slots_room;
   struct art_preempt preempt;
-  bool deadlock; /* look for deadlocks */
-  bool unshield; /* closing, and the grace is over: new shields hold nothing */
+  uint64_t *busy_ns; /* by slot; NULL: nobody profiles. And the room there */
+  uint32_t busy_room;
+  uint64_t poll_began_ns; /* monotonic; 0: nobody profiles this poll */
+  float turn_s;           /* when this turn began, on its clock, or a little before */
+  bool deadlock;          /* look for deadlocks */
+  bool unshield;          /* closing, and the grace is over: new shields hold nothing */
 };
 
 #define ART_RUNTIME_NAME "asyncrt.runtime"

@@ -7,6 +7,7 @@
 #include "lua/error.h"
 #include "lua/mutex.h"
 #include "lua/scope.h"
+#include "lua/usage.h"
 
 struct art_lua_task *art_current_fails(lua_State *L, const char *function) {
   const struct art_lua *state = art_lua_of(L);
@@ -136,6 +137,7 @@ void art_store_values(lua_State *L, struct art_lua_task *t, int index, int n) {
 
 void art_end_task(struct art_lua_task *t, enum art_outcome outcome) {
   struct art_scope *s = t->scope;
+  art_usage_end(t, s->owner);
   t->outcome = (uint8_t)outcome;
   if (t->contended != NULL) art_mutex_owner_ended(t);
   if (!art_waitlist_empty(&t->awaiters)) t->flags |= ART_OBSERVED;

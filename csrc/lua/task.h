@@ -47,6 +47,10 @@ struct art_wait {
   bool forced; /* only for a task that is killed: a cancel waits for its end */
   bool
       socket; /* for a socket: one that ends with the runtime, and may be gone before its tasks are told */
+  bool timer; /* for a deadline: parking.timer */
+  int handle; /* where on the stack of the call that waits its handle is; 0: it has none */
+  struct art_lua_task *(*for_whom)(const struct art_lua_task *t); /* only that one can end the wait,
+                                     but for a cancel. Returns NULL if it is nobody in particular; may be NULL */
 };
 
 #define ART_MAX_ARGS 250 /* of a task's function: they are counted in 8 bits */
@@ -58,9 +62,14 @@ struct art_lua_task {
   struct art_scope *scope;    /* the innermost; it belongs to the innermost that is not its own */
   struct art_list sibling; /* in its scope's children; after the end: among failures to be told */
   struct art_waitlist awaiters;
-  const struct art_wait *wait;         /* NULL: does not wait */
-  union {                              /* a task waits in one place */
-    struct art_unobserved *unobserved; /* after the end: see unobserved.h */
+  const struct art_wait *wait; /* NULL: does not wait */
+  uint64_t polls;              /* its own, and those of its children that have ended */
+  float spawned_s, polled_s;   /* on the runtime's clock; for people, so that few digits will do */
+  union {                      /* a task waits in one place */
+    struct {                   /* after the end */
+      struct art_unobserved *unobserved; /* see unobserved.h */
+      uint64_t busy_ns;                  /* see usage.h */
+    } ended;
     struct art_timer timer;
     struct {
       struct art_waiter waiter;

@@ -11,7 +11,7 @@ static void disarm(struct art_lua_task *t) {
   art_wheel_disarm(&t->rt->core->wheel, &t->parking.timer);
 }
 
-static const struct art_wait sleep_wait = {.what = "sleep", .abort = disarm};
+static const struct art_wait sleep_wait = {.what = "sleep", .abort = disarm, .timer = true};
 
 static int sleep_k(lua_State *L, int status, lua_KContext ctx) {
   struct art_lua_task *t = (struct art_lua_task *)ctx;

@@ -9,7 +9,7 @@ bool art_unobserved_add(struct art_scope *s, struct art_lua_task *t) {
   if (u == NULL) return false;
   *u = (struct art_unobserved){.slot = t->cancel.slot};
   art_list_push(&s->unobserved, &u->node);
-  t->parking.unobserved = u;
+  t->parking.ended.unobserved = u;
   return true;
 }
 
@@ -35,7 +35,7 @@ void art_observe(lua_State *L, struct art_lua_task *t, int index) {
   if (known || t->rt == NULL || (t->flags & ART_HELD) != 0) return;
   struct art_lua_runtime *rt = open_runtime(L, t, index);
   if (rt != NULL) {
-    free_record(rt, t->parking.unobserved);
+    free_record(rt, t->parking.ended.unobserved);
     art_unanchor(L, rt, lua_gettop(L), t->cancel.slot);
   }
   t->rt = NULL;
@@ -47,7 +47,7 @@ static void report(lua_State *L, struct art_lua_runtime *rt, struct art_lua_task
                    int anchors) {
   lua_pushvalue(L, index);
   lua_rawseti(L, anchors, t->cancel.slot);
-  free_record(rt, t->parking.unobserved);
+  free_record(rt, t->parking.ended.unobserved);
   t->flags |= ART_HELD;
   art_list_push(&rt->reports, &t->sibling);
 }

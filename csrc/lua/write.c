@@ -34,8 +34,10 @@ static void abort_turn(struct art_lua_task *t) {
   art_waiter_leave(&t->parking.io.waiter);
 }
 
-static const struct art_wait write_wait = {.what = "write", .abort = abort_write, .socket = true};
-static const struct art_wait turn_wait = {.what = "its turn to write", .abort = abort_turn};
+static const struct art_wait write_wait = {
+    .what = "write", .abort = abort_write, .socket = true, .handle = SELF};
+static const struct art_wait turn_wait = {
+    .what = "its turn to write", .abort = abort_turn, .handle = SELF};
 
 /* --- with the turn ------------------------------------------------------------------------------------------------ */
 

@@ -104,6 +104,7 @@ function combinators.race(...)
       winner = table.pack(...)
       scope:cancel()
     end
+    core.mark_race(scope)
     for i = 1, n do last = scope:spawn(run_for, finish, i, list[i]) end
   end)
   if not winner then

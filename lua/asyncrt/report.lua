@@ -36,4 +36,18 @@ function hooks.deadlock(rt)
   return err
 end
 
+-- Called by the first of the tasks, before it waits with the handle: each of them waits for the next, the last for the
+-- first. The frames are those of the first.
+function hooks.cycle(handle, frames, tasks)
+  local first = tasks[1]
+  local lines = { ("%s, about to wait for %s%s\n    spawned at %s"):format(core.task_name(first),
+    handle == nil and "its children" or core.words(handle), frames, core.spawn_site(first)) }
+  for i = 2, #tasks do lines[i] = tasks[i]:traceback() end
+  for i, text in ipairs(lines) do lines[i] = "  " .. text:gsub("\n", "\n  ") end
+  local err = core.new_error("deadlock", ("deadlock: %d tasks wait for each other\n%s"):format(#tasks,
+    table.concat(lines, "\n")))
+  err.tasks = tasks
+  return err
+end
+
 return { describe = describe }

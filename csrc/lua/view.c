@@ -1,0 +1,243 @@
+#include "lua/view.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lua/args.h"
+#include "lua/await.h"
+#include "lua/error.h"
+#include "lua/nested.h"
+#include "lua/trace.h"
+
+static const char *status_of(const struct art_lua_task *t) {
+  static const char *const ended[] = {
+      [ART_DONE] = "done", [ART_FAILED] = "failed", [ART_CANCELLED] = "cancelled"};
+  if (t->outcome != ART_OPEN) return ended[t->outcome];
+  switch ((enum art_task_state)t->core.state) {
+  case ART_TASK_PARKED: return "waiting";
+  case ART_TASK_QUEUED: return "ready";
+  case ART_TASK_RUNNING:
+  case ART_TASK_WOKEN:
+  case ART_TASK_DONE: break;
+  }
+  return "running";
+}
+
+static int task_status(lua_State *L) {
+  lua_pushstring(L, status_of(art_to_task(L, 1, "status")));
+  return 1;
+}
+
+static int task_id(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)art_to_task(L, 1, "id")->cancel.id);
+  return 1;
+}
+
+void art_name_task(lua_State *L, struct art_lua_task *t, int index) {
+  art_push_value(L, ART_NAMES);
+  lua_pushvalue(L, index);
+  lua_pushvalue(L, -3);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+  t->flags |= ART_NAMED;
+}
+
+static int task_name(lua_State *L) {
+  struct art_lua_task *t = art_to_task(L, 1, "name");
+  if (!lua_isnoneornil(L, 2)) {
+    art_check_string(L, 2, "name", NULL);
+    lua_settop(L, 2);
+    art_name_task(L, t, 1);
+    return 1;
+  }
+  art_push_value(L, ART_NAMES);
+  lua_pushvalue(L, 1);
+  lua_rawget(L, -2);
+  return 1;
+}
+
+static int task_tostring(lua_State *L) {
+  struct art_lua_task *t = art_to_task(L, 1, "tostring");
+  art_push_task_name(L, t, 1);
+  lua_pushfstring(L, "%s (%s)", lua_tostring(L, -1), status_of(t));
+  return 1;
+}
+
+/* --- what it waits for -------------------------------------------------------------------------------------------- */
+
+void art_push_waited_handle(lua_State *L, const struct art_lua_task *t) {
+  int i = t->wait->handle;
+  lua_State *co = t->co; /* or the one that was entered last, which is the one that waits */
+  for (lua_State *in = co; in != NULL; in = art_nested_in(in)) co = in;
+  if (i == 0 || lua_gettop(co) < i) {
+    lua_pushnil(L);
+    return;
+  }
+  if (!lua_checkstack(co, 1)) art_no_memory(L);
+  lua_pushvalue(co, i);
+  lua_xmove(co, L, 1);
+}
+
+/* Seconds, on the clock of its runtime. */
+static double since(const struct art_lua_task *t, float when_s) {
+  double s = (double)art_runtime_now_ns(t->rt->core) * 1e-9 - (double)when_s;
+  return s > 0 ? s : 0;
+}
+
+/* task:waiting_on() -> what, handle, seconds; nil if it does not wait */
+static int task_waiting_on(lua_State *L) {
+  const struct art_lua_task *t = art_to_task(L, 1, "waiting_on");
+  lua_settop(L, 1);
+  if (!art_is_waiting(t)) return lua_pushnil(L), 1;
+  lua_pushnumber(L, since(t, t->polled_s));
+  art_push_waited_handle(L, t);
+  if (art_waits_for_task(t))
+    lua_pushfstring(L, "task %I", (LUAI_UACINT)t->parking.in.task->cancel.id);
+  else
+    lua_pushstring(L, t->wait->what);
+  lua_insert(L, 2);
+  lua_insert(L, 3);
+  return 3;
+}
+
+/* [-0, +1, m] "sleep (2.5 s left)" */
+static void push_sleep(lua_State *L, const struct art_lua_task *t) {
+  char text[64];
+  const struct art_timer *timer = &t->parking.timer;
+  double left_s = ((double)timer->deadline_ns - (double)art_runtime_now_ns(t->rt->core)) * 1e-9;
+  if (art_timer_armed(timer))
+    snprintf(text, sizeof text, "%s (%.3g s left)", t->wait->what, left_s > 0 ? left_s : 0);
+  else
+    snprintf(text, sizeof text, "%s (for ever)", t->wait->what);
+  lua_pushstring(L, text);
+}
+
+/* [-0, +1, m] What it waits for, with the handle in its own words; nil if it does not wait. */
+static void push_wait(lua_State *L, const struct art_lua_task *t) {
+  if (!art_is_waiting(t)) {
+    lua_pushnil(L);
+    return;
+  }
+  const char *what = t->wait->what;
+  if (t->wait->timer) {
+    push_sleep(L, t);
+    return;
+  }
+  art_push_waited_handle(L, t);
+  if (lua_isnil(L, -1)) {
+    lua_pushstring(L, what);
+  } else {
+    art_push_words(L, -1);
+    const char *words = lua_tostring(L, -1);
+    bool says_it = strncmp(words, what, strlen(what)) == 0;
+    if (!says_it) {
+      lua_pushfstring(L, "%s, %s", what, words);
+      lua_replace(L, -2);
+    }
+  }
+  lua_replace(L, -2);
+}
+
+/* wait_of(task) -> in words, nil if it does not wait */
+static int wait_of(lua_State *L) {
+  push_wait(L, art_to_task(L, 1, "wait_of"));
+  return 1;
+}
+
+/* --- where it is -------------------------------------------------------------------------------------------------- */
+
+/* [-0, +1, m] What it does; the task is at 1. */
+static void push_state(lua_State *L, const struct art_lua_task *t) {
+  push_wait(L, t);
+  if (!lua_isnil(L, -1)) {
+    lua_pushfstring(L, "waiting for %s", lua_tostring(L, -1));
+  } else if (t->outcome == ART_FAILED) {
+    lua_getiuservalue(L, 1, ART_TASK_VALUE);
+    art_push_words(L, -1);
+    lua_pushfstring(L, "failed: %s", lua_tostring(L, -1));
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+  } else {
+    lua_pushstring(L, status_of(t));
+  }
+  lua_replace(L, -2);
+}
+
+void art_push_all_frames(lua_State *L, const struct art_lua_task *t, int level) {
+  lua_pushstring(L, "");
+  for (lua_State *co = t->co; co != NULL; co = art_nested_in(co)) {
+    art_push_frames(L, co, co == L ? level : 0);
+    lua_insert(L, -2);
+    lua_concat(L, 2);
+  }
+}
+
+static int task_traceback(lua_State *L) {
+  struct art_lua_task *t = art_to_task(L, 1, "traceback");
+  lua_settop(L, 1);
+  if (t->outcome == ART_FAILED) {
+    lua_getiuservalue(L, 1, ART_TASK_VALUE);
+    art_push_story(L, 2);
+    if (!lua_isnil(L, -1)) return 1;
+    lua_settop(L, 1); /* it was of a string, and another one came after it */
+  }
+  art_push_task_name(L, t, 1);
+  push_state(L, t);
+  art_push_all_frames(L, t, 1);
+  art_push_spawn_site(L, t, 1);
+  lua_pushfstring(L, "%s, %s%s\n    spawned at %s", lua_tostring(L, 2), lua_tostring(L, 3),
+                  lua_tostring(L, 4), lua_tostring(L, 5));
+  return 1;
+}
+
+/* --- for the Lua layer -------------------------------------------------------------------------------------------- */
+
+/* frames_of(task, [level]) -> its lines, each after a line break; the running one's from that level on */
+static int frames_of(lua_State *L) {
+  const struct art_lua_task *t = art_to_task(L, 1, "frames_of");
+  int level = (int)luaL_optinteger(L, 2, 1);
+  if (t->co == NULL)
+    lua_pushstring(L, "");
+  else
+    art_push_frames(L, t->co, t->co == L ? level : 0);
+  return 1;
+}
+
+/* task_name(task) -> task 4 'name' */
+static int task_name_of(lua_State *L) {
+  art_push_task_name(L, art_to_task(L, 1, "task_name"), 1);
+  return 1;
+}
+
+/* The scope that it is a child of; NULL: it has ended. */
+static const struct art_scope *home(const struct art_lua_task *t) {
+  const struct art_scope *s = t->scope;
+  while (s != NULL && s->owner == t) s = s->parent;
+  return s;
+}
+
+/* facts(task) -> id of its parent, nil if it has none; polls; age and how long ago it was polled, in seconds, nil after
+** its end */
+static int facts(lua_State *L) {
+  const struct art_lua_task *t = art_to_task(L, 1, "facts");
+  const struct art_scope *s = home(t);
+  if (s == NULL || s->owner == NULL)
+    lua_pushnil(L);
+  else
+    lua_pushinteger(L, (lua_Integer)s->owner->cancel.id);
+  lua_pushinteger(L, (lua_Integer)t->polls);
+  if (t->rt == NULL || t->rt->core == NULL) return 2;
+  lua_pushnumber(L, since(t, t->spawned_s));
+  lua_pushnumber(L, since(t, t->polled_s));
+  return 4;
+}
+
+const luaL_Reg art_view_functions[] = {{"wait_of", wait_of},
+                                       {"frames_of", frames_of},
+                                       {"facts", facts},
+                                       {"task_name", task_name_of},
+                                       {NULL, NULL}};
+const luaL_Reg art_view_methods[] = {{"status", task_status},       {"id", task_id},
+                                     {"name", task_name},           {"waiting_on", task_waiting_on},
+                                     {"traceback", task_traceback}, {NULL, NULL}};
+const luaL_Reg art_view_metamethods[] = {{"__tostring", task_tostring}, {NULL, NULL}};

@@ -1,38 +1,77 @@
 #include "lua/inspect.h"
 
 #include "lua/args.h"
+#include "lua/errno.h"
 #include "lua/error.h"
 #include "lua/scope.h"
 #include "lua/task.h"
 #include "lua/trace.h"
 
-/* [-0, +0, m] Appends the handles of the scope's children to the list at 'list'. */
-static void append_children(lua_State *L, struct art_scope *s, int list, int anchors) {
-  for (struct art_list *n = s->children.next; n != &s->children; n = n->next) {
-    struct art_lua_task *t = ART_CONTAINER(n, struct art_lua_task, sibling);
-    lua_rawgeti(L, anchors, t->cancel.slot);
-    lua_rawseti(L, list, (lua_Integer)lua_rawlen(L, list) + 1);
+/* [-0, +0, -] Fills the list at 2, in which there is room for them, with the handles of all tasks. */
+static void list_live(lua_State *L, struct art_lua_runtime *rt, int anchors) {
+  lua_Integer count = 0;
+  for (struct art_scope *s = rt->root; s != NULL; s = art_scope_next(rt->root, s))
+    for (struct art_list *n = s->children.next; n != &s->children; n = n->next) {
+      const struct art_lua_task *t = ART_CONTAINER(n, struct art_lua_task, sibling);
+      lua_rawgeti(L, anchors, t->cancel.slot);
+      lua_rawseti(L, 2, ++count);
+    }
+}
+
+/* live(rt) -> handles of all tasks that have not ended, parents before children. The list is made before the walk: a
+** finaliser, for which Lua may take any allocation, could end the runtime that is walked through. */
+static int live(lua_State *L) {
+  struct art_lua_runtime *rt = art_to_runtime(L, 1, "live");
+  unsigned room;
+  do {
+    lua_settop(L, 1);
+    room = rt->core == NULL ? 0 : rt->core->executor.live;
+    lua_createtable(L, (int)room, 0);
+  } while (rt->core != NULL && rt->core->executor.live > room);
+  if (rt->core == NULL) return 1;
+  lua_getiuservalue(L, 1, ART_RUNTIME_ANCHORS);
+  list_live(L, rt, 3);
+  lua_settop(L, 2);
+  return 1;
+}
+
+/* Where among the runtimes from 'first' on, which are in the order in which they were made, that one belongs; the key of
+** the walk is on top. */
+static int place_of(lua_State *L, const struct art_lua_runtime *rt, int first) {
+  int i = lua_gettop(L);
+  for (; i > first; i--) {
+    const struct art_lua_runtime *before = lua_touserdata(L, i - 1);
+    if (before->root->cancel.id < rt->root->cancel.id) break;
+  }
+  return i;
+}
+
+/* [-0, +n, m] The handles of all open runtimes; the table of runtimes is at 1. Allocates nothing that Lua would run a
+** finaliser for, as that may add to the table. */
+static void push_open_runtimes(lua_State *L) {
+  int count = 0, first = lua_gettop(L) + 1;
+  for (lua_pushnil(L); lua_next(L, 1) != 0; lua_pop(L, 1)) count++;
+  art_check_stack(L, count + 4, NULL);
+  lua_pushnil(L);
+  while (lua_next(L, 1) != 0) {
+    const struct art_lua_runtime *rt = lua_touserdata(L, -2);
+    lua_pop(L, 1);
+    if (rt->core == NULL) continue;
+    int place = place_of(L, rt, first);
+    lua_pushvalue(L, -1);
+    lua_insert(L, place);
   }
 }
 
-/* The next scope of the whole tree; see scope.c. */
-static struct art_scope *next_scope(struct art_scope *s) {
-  if (!art_list_empty(&s->scopes)) return ART_CONTAINER(s->scopes.next, struct art_scope, node);
-  for (; s->parent != NULL; s = s->parent)
-    if (s->node.next != &s->parent->scopes)
-      return ART_CONTAINER(s->node.next, struct art_scope, node);
-  return NULL;
-}
-
-/* live(rt) -> handles of all tasks that have not ended, parents before children */
-static int live(lua_State *L) {
-  struct art_lua_runtime *rt = art_to_runtime(L, 1, "live");
-  lua_settop(L, 1);
-  lua_newtable(L);
-  if (rt->core == NULL) return 1;
-  lua_getiuservalue(L, 1, ART_RUNTIME_ANCHORS);
-  for (struct art_scope *s = rt->root; s != NULL; s = next_scope(s)) append_children(L, s, 2, 3);
-  lua_settop(L, 2);
+/* open_runtimes() -> list, in the order in which they were made */
+static int open_runtimes(lua_State *L) {
+  lua_settop(L, 0);
+  art_push_value(L, ART_RUNTIMES);
+  push_open_runtimes(L);
+  int n = lua_gettop(L) - 1;
+  lua_createtable(L, n, 0);
+  lua_replace(L, 1);
+  for (int i = n; i >= 1; i--) lua_rawseti(L, 1, i);
   return 1;
 }
 
@@ -90,6 +129,12 @@ static int runtimes(lua_State *L) {
   return 1;
 }
 
+/* errno_name(number) -> "EPIPE" */
+static int errno_name(lua_State *L) {
+  lua_pushstring(L, art_errno_name((int)luaL_checkinteger(L, 1)));
+  return 1;
+}
+
 static void set_count(lua_State *L, const char *name, lua_Integer n) {
   lua_pushinteger(L, n);
   lua_setfield(L, -2, name);
@@ -116,8 +161,17 @@ static int counts(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg art_inspect_functions[] = {
-    {"live", live},           {"story", story},           {"words", words},
-    {"hooks", hooks},         {"new_error", new_error},   {"is_error", is_error},
-    {"type_name", type_name}, {"spawn_site", spawn_site}, {"checkpoint", checkpoint},
-    {"runtimes", runtimes},   {"counts", counts},         {NULL, NULL}};
+const luaL_Reg art_inspect_functions[] = {{"live", live},
+                                          {"story", story},
+                                          {"words", words},
+                                          {"hooks", hooks},
+                                          {"new_error", new_error},
+                                          {"is_error", is_error},
+                                          {"type_name", type_name},
+                                          {"spawn_site", spawn_site},
+                                          {"checkpoint", checkpoint},
+                                          {"runtimes", runtimes},
+                                          {"open_runtimes", open_runtimes},
+                                          {"errno_name", errno_name},
+                                          {"counts", counts},
+                                          {NULL, NULL}};

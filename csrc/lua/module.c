@@ -36,6 +36,7 @@
 #include "lua/semaphore.h"
 #include "lua/sending.h"
 #include "lua/spawn.h"
+#include "lua/stats.h"
 #include "lua/stream.h"
 #include "lua/subscription.h"
 #include "lua/task.h"
@@ -141,7 +142,8 @@ static void open_types(lua_State *L) {
            LIST(art_scope_metamethods));
   set_value(L, ART_SCOPE_META);
   new_type(L, ART_RUNTIME_NAME,
-           LIST(art_runtime_methods, art_run_methods, art_host_methods, art_runtime_spawn_methods),
+           LIST(art_runtime_methods, art_run_methods, art_host_methods, art_runtime_spawn_methods,
+                art_stats_methods),
            LIST(art_runtime_metamethods));
   new_type(L, art_waker_name, LIST(art_waker_methods), LIST(art_waker_metamethods));
   new_type(L, art_future_name, LIST(art_future_methods), LIST(art_future_metamethods));
@@ -229,7 +231,7 @@ int luaopen_asyncrt_core(lua_State *L) {
       art_event_functions,        art_select_functions,   art_deadline_functions,
       art_subscription_functions, art_rwlock_functions,   art_barrier_functions,
       art_condition_functions,    art_protect_functions,  art_usage_functions,
-      art_view_functions};
+      art_view_functions,         art_stats_functions};
   luaL_checkversion(L);
   if (lua_getfield(L, LUA_REGISTRYINDEX, MODULE) == LUA_TTABLE) return 1;
   lua_settop(L, STATE);

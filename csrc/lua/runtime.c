@@ -109,7 +109,13 @@ static void read_options(lua_State *L, int table, const char *function, struct a
       lua_pop(L, 1); /* strings stay alive in the table */
     }
   }
-  read_environment(c);
+}
+
+/* What decides on the driver: the environment only what nobody else has. */
+static const char *driver_from(const struct art_config *host, const struct art_config *script,
+                               const struct art_config *all) {
+  if (script->driver != NULL) return script->driver == host->driver ? "host" : "option";
+  return all->driver != NULL ? "ASYNCRT_DRIVER" : "default";
 }
 
 /* --- made ---------------------------------------------------------------------------------------------------- */
@@ -158,18 +164,22 @@ struct art_lua_runtime *art_new_runtime(lua_State *L, int table, const char *fun
   struct art_config c = art_lua_of(L)->defaults;
   read_options(L, table, function, &c);
   struct art_policy policy = policy_options(L, table, function);
+  struct art_config script = c;
+  read_environment(&c);
   struct art_lua_runtime *rt = lua_newuserdatauv(L, sizeof *rt, ART_RUNTIME_VALUES);
   int handle = lua_gettop(L);
   memset(rt, 0, sizeof *rt);
   rt->state = art_lua_of(L);
   art_preempt_init(&rt->preempt);
+  rt->driver_from = driver_from(&rt->state->defaults, &script, &c);
+  rt->seed = c.seed;
   art_list_init(&rt->reports);
   art_list_init(&rt->limbo);
   art_list_init(&rt->sockets);
   luaL_setmetatable(L, ART_RUNTIME_NAME);
   art_push_value(L, ART_RUNTIMES);
   lua_pushvalue(L, handle);
-  lua_pushinteger(L, (lua_Integer)++rt->state->last_id);
+  lua_pushboolean(L, 1);
   lua_rawset(L, -3);
   lua_pop(L, 1);
   new_anchors(L);

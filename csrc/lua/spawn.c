@@ -78,6 +78,7 @@ struct art_lua_task *art_spawn_task(lua_State *L, const struct art_spawn *how, i
   lua_pushvalue(L, -1);
   t->cancel.slot = art_anchor(L, how->rt, anchors); /* the last thing that may raise */
   t->cancel.id = ++how->rt->state->last_id;
+  how->rt->spawned++;
   t->spawned_s = t->polled_s = how->rt->turn_s;
   art_usage_begin(how->rt, t->cancel.slot);
   t->nvalues = (uint8_t)nargs;

@@ -35,7 +35,7 @@ enum art_lua_value {
   ART_WAKERS,      /* weak keys: task -> its waker */
   ART_LOCALS,      /* weak keys: task -> record of its locals */
   ART_LEAVING,     /* weak keys: task -> {id of a boundary = error on its way out}, see raised.h */
-  ART_RUNTIMES,    /* weak keys: every runtime that was made -> an id */
+  ART_RUNTIMES,    /* weak keys: every runtime that was made */
   ART_HOOKS,       /* functions of the Lua layer that C calls, by name */
   ART_REPORTS,     /* {{error, task}, ...}: failures that are nobody's own, for on_error */
   ART_NOTE_KILLED, /* function(task): see loop.c */
@@ -114,7 +114,10 @@ struct art_lua_runtime {
   uint32_t *free_slots; /* room for every slot there is */
   uint32_t free_count, slots, slots_room;
   struct art_preempt preempt;
-  uint64_t *busy_ns; /* by slot; NULL: nobody profiles. And the room there */
+  uint64_t spawned;        /* tasks, in all */
+  const char *driver_from; /* why it has its driver, for people */
+  uint64_t seed;           /* if it is seeded */
+  uint64_t *busy_ns;       /* by slot; NULL: nobody profiles. And the room there */
   uint32_t busy_room;
   uint64_t poll_began_ns; /* monotonic; 0: nobody profiles this poll */
   float turn_s;           /* when this turn began, on its clock, or a little before */

@@ -247,6 +247,9 @@ void art_push_frames(lua_State *L, lua_State *of, int level) {
     add_frame(L, ar.currentline);
     n++;
   }
+  if (!lua_getstack(of, level, &ar)) return;
+  lua_pushstring(L, "\n\t...");
+  lua_concat(L, 2);
 }
 
 static int to_text(lua_State *L) {

@@ -76,6 +76,14 @@ static int usage(lua_State *L) {
   return 2;
 }
 
+/* busy_seconds(task) -> what it has run itself; nil if nobody profiles */
+static int busy_seconds(lua_State *L) {
+  const struct art_lua_task *t = art_to_task(L, 1, "busy_seconds");
+  if (!art_lua_of(L)->profiles) return lua_pushnil(L), 1;
+  lua_pushnumber(L, (lua_Number)busy_ns(t) / 1e9);
+  return 1;
+}
+
 /* Calls 'each' for the runtimes that are open, until it says false. The table of runtimes is on top; nothing here
 ** allocates for Lua, so no finaliser adds to it meanwhile. */
 static bool each_runtime(lua_State *L, bool (*each)(struct art_lua_runtime *rt)) {
@@ -114,5 +122,6 @@ static int profile(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg art_usage_functions[] = {{"profile", profile}, {NULL, NULL}};
+const luaL_Reg art_usage_functions[] = {
+    {"profile", profile}, {"busy_seconds", busy_seconds}, {NULL, NULL}};
 const luaL_Reg art_usage_methods[] = {{"usage", usage}, {NULL, NULL}};

@@ -7,7 +7,7 @@
 
 #include "lua/task.h"
 
-extern const luaL_Reg art_usage_functions[]; /* profile */
+extern const luaL_Reg art_usage_functions[]; /* profile, busy_seconds */
 extern const luaL_Reg art_usage_methods[];   /* of tasks: usage */
 
 /* Makes room for that many slots, if somebody profiles. False: no memory. */

@@ -1,5 +1,6 @@
 #include "lua/view.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -100,13 +101,19 @@ static int task_waiting_on(lua_State *L) {
   return 3;
 }
 
+/* Seconds until then. */
+static double left(uint64_t deadline_ns, const struct art_runtime *core) {
+  double s = ((double)deadline_ns - (double)art_runtime_now_ns(core)) * 1e-9;
+  return s > 0 ? s : 0;
+}
+
 /* [-0, +1, m] "sleep (2.5 s left)" */
 static void push_sleep(lua_State *L, const struct art_lua_task *t) {
   char text[64];
   const struct art_timer *timer = &t->parking.timer;
-  double left_s = ((double)timer->deadline_ns - (double)art_runtime_now_ns(t->rt->core)) * 1e-9;
   if (art_timer_armed(timer))
-    snprintf(text, sizeof text, "%s (%.3g s left)", t->wait->what, left_s > 0 ? left_s : 0);
+    snprintf(text, sizeof text, "%s (%.3g s left)", t->wait->what,
+             left(timer->deadline_ns, t->rt->core));
   else
     snprintf(text, sizeof text, "%s (for ever)", t->wait->what);
   lua_pushstring(L, text);
@@ -192,14 +199,19 @@ static int task_traceback(lua_State *L) {
 
 /* --- for the Lua layer -------------------------------------------------------------------------------------------- */
 
-/* frames_of(task, [level]) -> its lines, each after a line break; the running one's from that level on */
+/* frames_of(task) -> its lines, each after a line break; those of the coroutine that asks: see frames */
 static int frames_of(lua_State *L) {
   const struct art_lua_task *t = art_to_task(L, 1, "frames_of");
-  int level = (int)luaL_optinteger(L, 2, 1);
-  if (t->co == NULL)
+  if (t->co == NULL || t->co == L)
     lua_pushstring(L, "");
   else
-    art_push_frames(L, t->co, t->co == L ? level : 0);
+    art_push_frames(L, t->co, 0);
+  return 1;
+}
+
+/* frames(level) -> the caller's; 1 is the function that calls this one */
+static int frames(lua_State *L) {
+  art_push_frames(L, L, (int)luaL_checkinteger(L, 1));
   return 1;
 }
 
@@ -217,7 +229,7 @@ static const struct art_scope *home(const struct art_lua_task *t) {
 }
 
 /* facts(task) -> id of its parent, nil if it has none; polls; age and how long ago it was polled, in seconds, nil after
-** its end */
+** its end; id of the scope with a handle that it is a child of, nil if that is its parent's own */
 static int facts(lua_State *L) {
   const struct art_lua_task *t = art_to_task(L, 1, "facts");
   const struct art_scope *s = home(t);
@@ -226,17 +238,64 @@ static int facts(lua_State *L) {
   else
     lua_pushinteger(L, (lua_Integer)s->owner->cancel.id);
   lua_pushinteger(L, (lua_Integer)t->polls);
-  if (t->rt == NULL || t->rt->core == NULL) return 2;
+  if (s == NULL) return 2;
   lua_pushnumber(L, since(t, t->spawned_s));
   lua_pushnumber(L, since(t, t->polled_s));
-  return 4;
+  if (s->handle != NULL)
+    lua_pushinteger(L, (lua_Integer)s->cancel.id);
+  else
+    lua_pushnil(L);
+  return 5;
 }
 
-const luaL_Reg art_view_functions[] = {{"wait_of", wait_of},
-                                       {"frames_of", frames_of},
-                                       {"facts", facts},
-                                       {"task_name", task_name_of},
-                                       {NULL, NULL}};
+#define MOST_SHOWN 8 /* scopes of one task */
+
+/* Into 'text': "scope 5", "timeout (2.5 s left)", ...; nothing for what has no name. */
+static void describe(const struct art_scope *s, char *text, size_t size) {
+  static const char *const kinds[] = {[ART_SCOPE_TASK] = "",
+                                      [ART_SCOPE_BODY] = "scope",
+                                      [ART_SCOPE_BLOCK] = "scope",
+                                      [ART_SCOPE_NURSERY] = "scope",
+                                      [ART_SCOPE_SHIELD] = "shield",
+                                      [ART_SCOPE_TIMEOUT] = "timeout",
+                                      [ART_SCOPE_TRY_TIMEOUT] = "timeout",
+                                      [ART_SCOPE_JOIN] = "join",
+                                      [ART_SCOPE_RUN] = ""};
+  const struct art_cancel *own = &s->nursery->cancel;
+  int n = snprintf(text, size, "%s", kinds[s->kind]);
+  if (s->nursery->handle != NULL) n += snprintf(text + n, size - (size_t)n, " %" PRIu64, own->id);
+  if (own->cause != ART_NOT_CANCELLED)
+    snprintf(text + n, size - (size_t)n, " (cancelled)");
+  else if (art_timer_armed(&s->deadline))
+    snprintf(text + n, size - (size_t)n, " (%.3g s left)",
+             left(s->deadline.deadline_ns, s->rt->core));
+}
+
+/* scopes_of(task) -> the innermost of its own scopes first, as text; nil if it has none. Put together before anything is
+** allocated: a finaliser could end them. */
+static int scopes_of(lua_State *L) {
+  const struct art_lua_task *t = art_to_task(L, 1, "scopes_of");
+  char text[MOST_SHOWN * 64] = "";
+  size_t n = 0;
+  int shown = 0;
+  for (const struct art_scope *s = t->scope; s != NULL && s->owner == t; s = s->parent) {
+    char one[60];
+    describe(s, one, sizeof one);
+    if (*one == '\0') continue;
+    if (shown++ == MOST_SHOWN - 1) {
+      snprintf(text + n, sizeof text - n, ", ...");
+      break;
+    }
+    n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", n == 0 ? "" : ", ", one);
+  }
+  if (n == 0) return lua_pushnil(L), 1;
+  lua_pushstring(L, text);
+  return 1;
+}
+
+const luaL_Reg art_view_functions[] = {
+    {"wait_of", wait_of},     {"frames_of", frames_of},    {"frames", frames}, {"facts", facts},
+    {"scopes_of", scopes_of}, {"task_name", task_name_of}, {NULL, NULL}};
 const luaL_Reg art_view_methods[] = {{"status", task_status},       {"id", task_id},
                                      {"name", task_name},           {"waiting_on", task_waiting_on},
                                      {"traceback", task_traceback}, {NULL, NULL}};

@@ -6,8 +6,9 @@
 
 #include "lua/task.h"
 
-extern const luaL_Reg art_view_functions[]; /* wait_of, frames_of, facts: for the Lua layer */
-extern const luaL_Reg art_view_methods[];   /* of tasks: status, id, name, waiting_on, traceback */
+extern const luaL_Reg art_view_functions
+    []; /* wait_of, frames_of, frames, task_name, facts, scopes_of: for the Lua layer */
+extern const luaL_Reg art_view_methods[]; /* of tasks: status, id, name, waiting_on, traceback */
 extern const luaL_Reg art_view_metamethods[]; /* of tasks: __tostring */
 
 /* Does it wait, not having been woken yet? */

@@ -5,6 +5,7 @@ require "asyncrt.version"
 local core = require "asyncrt.core"
 local errors = require "asyncrt.errors"
 local combinators = require "asyncrt.combinators"
+local inside = require "asyncrt.inside"
 require "asyncrt.report"
 core.layer()
 
@@ -55,6 +56,10 @@ local async = {
   is_cancelled = errors.is_cancelled,
   is_timeout = errors.is_timeout,
   traceback = errors.traceback,
+  tasks = inside.tasks,
+  dump = inside.dump,
+  stats = core.stats,
+  profile = core.profile,
 }
 
 return async

@@ -54,6 +54,10 @@ function Runtime:fileno() end
 ---@return number seconds on the runtime's clock
 function Runtime:now() end
 
+---The runtime in numbers.
+---@return asyncrt.stats
+function Runtime:stats() end
+
 ---Cancels all, drives turns until every task has ended, ends by force what is left after the grace.
 ---@param grace? number seconds, default 5
 function Runtime:close(grace) end
@@ -89,9 +93,16 @@ function Task:id() end
 ---@return string
 function Task:traceback() end
 
----What it waits for, in words; nil if it does not wait.
----@return string?
+---What it waits for, with what, and for how long; nil if it does not wait.
+---@return string? what "sleep", "mutex", "task 4" ...
+---@return any handle the mutex, channel, task, stream ...
+---@return number? seconds
 function Task:waiting_on() end
+
+---What it has cost, with all below it, those that have ended included.
+---@return integer polls
+---@return number? seconds that it has run; only while async.profile is on
+function Task:usage() end
 
 ---@class asyncrt.scope
 local Scope = {}

@@ -35,6 +35,7 @@ entries["runtime:run"] = { needs = "host", args = { kinds.callable },
 entries["runtime:tick"] = { needs = "host", args = { kinds.optional(kinds.seconds) },
   rows = { on_closed "tick", on_own "tick" } }
 entries["runtime:fileno"] = { rows = { on_closed "fileno" } }
+entries["runtime:stats"] = { rows = { on_closed "stats" } }
 entries["runtime:now"] = { rows = { on_closed "now" } }
 entries["runtime:spawn"] = { args = { kinds.callable }, rows = { on_closed("spawn", nothing) } }
 entries["runtime:spawn_with"] = { args = { values.spawn_options, kinds.callable }, rows = {
@@ -147,6 +148,7 @@ entries["task:id"] = on_ended({}, "id", all { returns = { math.tointeger } })
 entries["task:name"] = on_ended({ args = { kinds.optional(kinds.string) } }, "name", all { returns = { nil, n = 1 } })
 entries["task:traceback"] = on_ended({}, "traceback", all { returns = { is_text } })
 entries["task:waiting_on"] = on_ended({}, "waiting_on", all { returns = { nil, n = 1 } })
+entries["task:usage"] = on_ended({}, "usage", all { returns = { math.tointeger, nil, n = 2 } })
 entries["task.__tostring"] = { name = "tostring" }
 entries["task.__gc"] = {}
 

@@ -165,4 +165,40 @@ for _, sort in ipairs(values.sorts) do
   end
 end
 
+-- Seeing inside -------------------------------------------------------------------------------------------------------
+
+local function is_list(value) return type(value) == "table" and #value > 0 end
+
+entries.tasks = { rows = { of("in a task", async.tasks, { returns = { is_list } }) } }
+
+entries.stats = { nowhere = true, rows = {
+  of("while no runtime runs", async.stats,
+    { at = "host", message = "'stats' called while no runtime runs: use rt:stats()" }),
+  of("in a task", async.stats, { returns = { function(value) return value.live == 1 end } }),
+  of("in a callback", async.stats, { at = "callback", returns = { function(value) return value.live == 0 end } }),
+  of("in a coroutine", async.stats, { at = "coroutine", returns = { function(value) return value.live == 1 end } }),
+} }
+
+entries.profile = { args = { { expected = "boolean", takes = { boolean = true }, valid = false } }, rows = {
+  of("twice", async.profile, { returns = { false } }, false),
+} }
+
+local null = assert(io.open("/dev/null", "w")) -- open for as long as the specs run
+local writer = { write = function() return true end }
+
+local function closed_file()
+  local file = assert(io.open("/dev/null", "w"))
+  file:close()
+  return file
+end
+
+entries.dump = { valid = function() return null end, args = { { expected = "file or stream", optional = true, valid = null,
+  takes = { file = true, stream = true }, fine = { writer } } }, rows = {
+  of("a closed file", async.dump, { returns = { nil, "closed", "closed" } }, closed_file()),
+  of("a table whose write is no function", async.dump,
+    { message = "bad argument #1 to 'dump' (file or stream expected, got table)" }, { write = 1 }),
+  of("a writer that fails", async.dump, { returns = { nil, "full", "ENOSPC" } },
+    { write = function() return nil, "full", 28 end }),
+} }
+
 return entries

@@ -12,7 +12,7 @@ end }
 local function look()
   text = ""
   sweep.expect(async.dump(file), true)
-  sweep.expect_text(text, "'waiter', waiting")
+  sweep.expect_text(text, "'waiter' in scope")
   sweep.expect_text(text, "inside: timeout")
   local stats, rows = rt:stats(), async.tasks()
   sweep.expect(stats.waiters.mutex, 1)
@@ -33,10 +33,10 @@ local function main()
   return (async.current():usage())
 end
 
-sweep.expect(rt:run(main), 2)
+sweep.expect(rt:run(main), 7)
 async.profile(true)
 local ok, result = pcall(rt.run, rt, main)
 async.profile(false)
 if not ok then error(result, 0) end
-sweep.expect(result, 2)
+sweep.expect(result, 7)
 return true

@@ -308,7 +308,8 @@ describe("no cycle is told of", function()
 
   it("of select, which waits for others too", function()
     run(function()
-      local left, right, channel = nil, nil, async.channel()
+      local left, right
+      local channel = async.channel()
       left = async.spawn(function()
         async.yield()
         assert.equal(2, (async.select(right, channel)))

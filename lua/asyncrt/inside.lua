@@ -36,9 +36,9 @@ end
 
 --- The tasks that have not ended, of all runtimes of this Lua state, each parent before its children. Does not suspend;
 -- works outside a task.
--- @treturn table rows: id, name, parent (its id), status, waiting_on (in words) and waited (seconds), polls (its own and
--- those of its children that have ended), spawned_at, age (seconds), seconds (time run, while async.profile is on), scope
--- (the id of the one with a handle that it is in), task and runtime (the handles)
+-- @treturn table rows: id, name, parent (its id), status, waiting_on (in words) and waited (seconds), polls (its own
+-- and those of its children that have ended), spawned_at, age (seconds), seconds (that it has run, while async.profile
+-- is on), scope (the id of the one with a handle that it is in), task and runtime (the handles)
 function inside.tasks()
   local all = {}
   for _, rt in ipairs(core.open_runtimes()) do
@@ -73,7 +73,8 @@ end
 local function describe(row, here)
   local scopes = core.scopes_of(row.task)
   local frames = row.status == "running" and here or core.frames_of(row.task)
-  return ("%s%s\n    spawned at %s%s"):format(heading(row), frames, row.spawned_at, scopes and "\n    inside: " .. scopes or "")
+  return ("%s%s\n    spawned at %s%s"):format(heading(row), frames, row.spawned_at,
+    scopes and "\n    inside: " .. scopes or "")
 end
 
 -- What cannot be shown says so, and the rest is shown all the same.
@@ -146,8 +147,8 @@ local function fail(message, code)
 end
 
 --- Writes the tree of tasks of all runtimes of this Lua state: what each does, what it waits for and since when, its
--- traceback, where it was spawned, the scopes it has open. All is put together before the first byte is written. Does not
--- suspend, but where the stream does; works outside a task.
+-- traceback, where it was spawned, the scopes it has open. All is put together before the first byte is written.
+-- Suspends only where a stream does; works outside a task.
 -- @param[opt] file a file or stream, or a table with a write method; default: io.stderr
 -- @treturn boolean true, or nil, message and code if it could not be written
 -- @raise misuse

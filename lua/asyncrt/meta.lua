@@ -26,62 +26,7 @@ function async.run(main, ...) end
 
 ---A runtime to be driven by the host.
 ---@param opts? asyncrt.runtime.options
----@-- Seeing inside ----------------------------------------------------------------------------------------------------
-
----@class asyncrt.row a task as async.tasks has it
----@field task asyncrt.task
----@field runtime asyncrt.runtime
----@field id integer
----@field name? string
----@field parent? integer id of the task in whose scope it is
----@field scope? integer id of the scope it is in, if that has a handle
----@field status string
----@field waiting_on? string in words, with the handle
----@field waited? number seconds that it has waited
----@field polls integer its own, and those of its children that have ended
----@field spawned_at string
----@field age? number seconds
----@field seconds? number that it has run, while async.profile is on
-
----All tasks that have not ended, of all runtimes, each parent before its children.
----@return asyncrt.row[]
-function async.tasks() end
-
----Writes the tree of all tasks: what each does, what it waits for, where, its spawn, its scopes.
----@param file? file*|asyncrt.stream|{write: function} default io.stderr
----@return true? written
----@return string? message
----@return string? code
-function async.dump(file) end
-
----@class asyncrt.stats
----@field driver string
----@field driver_from "default"|"option"|"ASYNCRT_DRIVER"|"host"
----@field clock "real"|"virtual"|"manual"
----@field seed? integer
----@field live integer tasks that have not ended
----@field ready integer
----@field waiting integer
----@field spawned integer tasks ever
----@field ended integer
----@field coroutines integer
----@field pooled integer coroutines that no task has now
----@field timers integer armed
----@field operations integer in the driver's hands
----@field jobs integer on pool threads
----@field queues {woken: integer, ready: integer, deferred: integer}
----@field waiters table<string, integer> tasks by what they wait for
-
----The running runtime in numbers.
----@return asyncrt.stats
-function async.stats() end
-
----Takes the time of every poll, or stops doing so.
----@param on boolean
----@return boolean was
-function async.profile(on) end
-
-return asyncrt.runtime
+---@return asyncrt.runtime
 function async.runtime(opts) end
 
 -- Tasks ------------------------------------------------------------------------------------------------------------
@@ -264,5 +209,60 @@ function async.is_timeout(err) end
 ---@param err? any
 ---@return string
 function async.traceback(err) end
+
+-- Seeing inside ----------------------------------------------------------------------------------------------------
+
+---@class asyncrt.row a task as async.tasks has it
+---@field task asyncrt.task
+---@field runtime asyncrt.runtime
+---@field id integer
+---@field name? string
+---@field parent? integer id of the task in whose scope it is
+---@field scope? integer id of the scope it is in, if that has a handle
+---@field status string
+---@field waiting_on? string in words, with the handle
+---@field waited? number seconds that it has waited
+---@field polls integer its own, and those of its children that have ended
+---@field spawned_at string
+---@field age? number seconds
+---@field seconds? number that it has run, while async.profile is on
+
+---All tasks that have not ended, of all runtimes, each parent before its children.
+---@return asyncrt.row[]
+function async.tasks() end
+
+---Writes the tree of all tasks: what each does, what it waits for, where, its spawn, its scopes.
+---@param file? file*|asyncrt.stream|{write: function} default io.stderr
+---@return true? written
+---@return string? message
+---@return string? code
+function async.dump(file) end
+
+---@class asyncrt.stats
+---@field driver string
+---@field driver_from "default"|"option"|"ASYNCRT_DRIVER"|"host"
+---@field clock "real"|"virtual"|"manual"
+---@field seed? integer
+---@field live integer tasks that have not ended
+---@field ready integer
+---@field waiting integer
+---@field spawned integer tasks ever
+---@field ended integer
+---@field coroutines integer
+---@field pooled integer coroutines that no task has now
+---@field timers integer armed
+---@field operations integer in the driver's hands
+---@field jobs integer on pool threads
+---@field queues {woken: integer, ready: integer, deferred: integer}
+---@field waiters table<string, integer> tasks by what they wait for
+
+---The running runtime in numbers.
+---@return asyncrt.stats
+function async.stats() end
+
+---Takes the time of every poll, or stops doing so.
+---@param on boolean
+---@return boolean was
+function async.profile(on) end
 
 return async

@@ -192,7 +192,7 @@ local function closed_file()
   return file
 end
 
-entries.dump = { valid = function() return null end, args = { { expected = "file or stream", optional = true, valid = null,
+entries.dump = { valid = function() return null end, args = { { expected = "file or stream", optional = true,
   takes = { file = true, stream = true }, fine = { writer } } }, rows = {
   of("a closed file", async.dump, { returns = { nil, "closed", "closed" } }, closed_file()),
   of("a table whose write is no function", async.dump,

@@ -269,7 +269,7 @@ static void abort_select(struct art_lua_task *t) {
   leave_all(t->parking.io.with);
 }
 
-static const struct art_wait select_wait = {.what = "select", .abort = abort_select};
+static const struct art_wait select_wait = {.what = "select", .abort = abort_select, .cases = true};
 
 bool art_waits_in_select(const struct art_lua_task *t) {
   return t->wait == &select_wait;

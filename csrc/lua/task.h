@@ -48,6 +48,7 @@ struct art_wait {
   bool
       socket; /* for a socket: one that ends with the runtime, and may be gone before its tasks are told */
   bool timer; /* for a deadline: parking.timer */
+  bool cases; /* for one of several: a select */
   int handle; /* where on the stack of the call that waits its handle is; 0: it has none */
   struct art_lua_task *(*for_whom)(const struct art_lua_task *t); /* only that one can end the wait,
                                      but for a cancel. Returns NULL if it is nobody in particular; may be NULL */

@@ -66,17 +66,26 @@ static int task_tostring(lua_State *L) {
 
 /* --- what it waits for -------------------------------------------------------------------------------------------- */
 
-void art_push_waited_handle(lua_State *L, const struct art_lua_task *t) {
-  int i = t->wait->handle;
-  lua_State *co = t->co; /* or the one that was entered last, which is the one that waits */
+/* The coroutine that was entered last. */
+static lua_State *innermost(const struct art_lua_task *t) {
+  lua_State *co = t->co;
   for (lua_State *in = co; in != NULL; in = art_nested_in(in)) co = in;
-  if (i == 0 || lua_gettop(co) < i) {
-    lua_pushnil(L);
-    return;
-  }
+  return co;
+}
+
+/* [-0, +1, m] What is at 'i' on the stack of another coroutine. */
+static void push_from(lua_State *L, lua_State *co, int i) {
   if (!lua_checkstack(co, 1)) art_no_memory(L);
   lua_pushvalue(co, i);
   lua_xmove(co, L, 1);
+}
+
+void art_push_waited_handle(lua_State *L, const struct art_lua_task *t) {
+  lua_State *co = innermost(t);
+  if (t->wait->handle == 0 || lua_gettop(co) < t->wait->handle)
+    lua_pushnil(L);
+  else
+    push_from(L, co, t->wait->handle);
 }
 
 /* Seconds, on the clock of its runtime. */
@@ -119,6 +128,39 @@ static void push_sleep(lua_State *L, const struct art_lua_task *t) {
   lua_pushstring(L, text);
 }
 
+#define MOST_CASES 8 /* of a select that are told */
+
+/* [-1, +0, m] The words of what is on top, to the list in words just below. */
+static void add_case(lua_State *L, bool first) {
+  art_push_words(L, -1);
+  lua_pushfstring(L, "%s%s%s", lua_tostring(L, -3), first ? " of " : ", ", lua_tostring(L, -1));
+  lua_replace(L, -4);
+  lua_pop(L, 2);
+}
+
+/* [-0, +1, m] "select of channel 'jobs' (0 messages), deadline": the cases are at the bottom of its stack, and above them a
+** userdata without metatable. */
+static void push_select(lua_State *L, const struct art_lua_task *t) {
+  lua_State *co = innermost(t);
+  int told = 0;
+  lua_pushstring(L, t->wait->what);
+  for (int i = 1; i <= lua_gettop(co); i++) {
+    push_from(L, co, i);
+    bool off = lua_isboolean(L, -1), ends = !off && luaL_getmetafield(L, -1, "__name") == LUA_TNIL;
+    if (!off && !ends) lua_pop(L, 1);
+    if (ends || told == MOST_CASES) {
+      lua_pop(L, 1);
+      if (!ends) lua_pushliteral(L, ", ...");
+      if (!ends) lua_concat(L, 2);
+      return;
+    }
+    if (off)
+      lua_pop(L, 1);
+    else
+      add_case(L, told++ == 0);
+  }
+}
+
 /* [-0, +1, m] What it waits for, with the handle in its own words; nil if it does not wait. */
 static void push_wait(lua_State *L, const struct art_lua_task *t) {
   if (!art_is_waiting(t)) {
@@ -128,6 +170,10 @@ static void push_wait(lua_State *L, const struct art_lua_task *t) {
   const char *what = t->wait->what;
   if (t->wait->timer) {
     push_sleep(L, t);
+    return;
+  }
+  if (t->wait->cases) {
+    push_select(L, t);
     return;
   }
   art_push_waited_handle(L, t);
@@ -199,19 +245,20 @@ static int task_traceback(lua_State *L) {
 
 /* --- for the Lua layer -------------------------------------------------------------------------------------------- */
 
-/* frames_of(task) -> its lines, each after a line break; those of the coroutine that asks: see frames */
+/* frames_of(task) -> its lines, each after a line break; of the running task use frames */
 static int frames_of(lua_State *L) {
-  const struct art_lua_task *t = art_to_task(L, 1, "frames_of");
-  if (t->co == NULL || t->co == L)
-    lua_pushstring(L, "");
-  else
-    art_push_frames(L, t->co, 0);
+  art_push_all_frames(L, art_to_task(L, 1, "frames_of"), 1);
   return 1;
 }
 
-/* frames(level) -> the caller's; 1 is the function that calls this one */
+/* frames(level) -> those of whoever asks; 1 is the function that calls this one */
 static int frames(lua_State *L) {
-  art_push_frames(L, L, (int)luaL_checkinteger(L, 1));
+  int level = (int)luaL_checkinteger(L, 1);
+  const struct art_lua_task *t = art_lua_of(L)->current;
+  if (t == NULL)
+    art_push_frames(L, L, level);
+  else
+    art_push_all_frames(L, t, level);
   return 1;
 }
 

@@ -6,7 +6,7 @@
 ---@field message string
 ---@field reason? any of cancelled and task_cancelled: what was given to cancel, or why asyncrt did it
 ---@field task? asyncrt.task
----@field tasks? asyncrt.task[] of deadlock: all that could not go on
+---@field tasks? asyncrt.task[] of deadlock: all that could not go on; of a cycle, each waits for the next
 ---@field code? string of io: an errno name, "closed", "timeout", "eof" ...
 ---@field suppressed? any[] errors that came later and gave way to this one
 ---@field traceback? string where it was raised and through which tasks it came; made when it is read
@@ -65,7 +65,8 @@ function Runtime:close(grace) end
 ---@class asyncrt.task
 local Task = {}
 
----Suspends until the task has ended. Raises its error; `task_cancelled` if it was cancelled.
+---Suspends until the task has ended. Raises its error; `task_cancelled` if it was cancelled; `deadlock` if it waits for
+---the calling task, directly or through others.
 ---@return any ... what it returned
 function Task:await() end
 

@@ -10,8 +10,8 @@ local Mutex = {}
 ---@return asyncrt.mutex
 function async.mutex() end
 
----Suspends until the calling task has it. Raises `deadlock` if it has it already, `broken` if the task that had it
----ended without unlocking it.
+---Suspends until the calling task has it. Raises `deadlock` if it has it already, or if who has it waits for the
+---calling task, directly or through others; `broken` if the task that had it ended without unlocking it.
 ---@return asyncrt.mutex self
 function Mutex:lock() end
 

@@ -16,7 +16,7 @@ struct stats {
   bool seeded;
   lua_Integer seed;
   lua_Integer live, ready, waiting, spawned, ended, coroutines, idle;
-  lua_Integer timers, operations, jobs, woken, queued, deferred;
+  lua_Integer timers, operations, jobs, woken, queued, hogs, deferred;
   int kinds;
   struct {
     const char *what;
@@ -65,7 +65,8 @@ static void gather_core(struct stats *st, const struct art_runtime *core) {
   st->seeded = core->executor.seeded;
   st->ready = art_runtime_ready(core);
   st->woken = length(&core->executor.woken);
-  st->queued = core->executor.queued - st->woken;
+  st->hogs = length(&core->executor.hogs);
+  st->queued = core->executor.queued - st->woken - st->hogs;
   st->deferred = core->executor.deferred_count;
   st->timers = (lua_Integer)(core->wheel.count + core->outer_wheel.count);
   st->operations = core->reactor.pending;
@@ -106,9 +107,10 @@ static int push_stats(lua_State *L, const struct art_lua_runtime *rt) {
   set_text(L, "clock", st.clock);
   if (st.seeded) set_number(L, "seed", st.seed);
   set_counts(L, &st);
-  lua_createtable(L, 0, 3);
+  lua_createtable(L, 0, 4);
   set_number(L, "woken", st.woken);
   set_number(L, "ready", st.queued);
+  set_number(L, "hogs", st.hogs);
   set_number(L, "deferred", st.deferred);
   lua_setfield(L, -2, "queues");
   lua_createtable(L, 0, st.kinds);

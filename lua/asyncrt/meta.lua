@@ -253,7 +253,7 @@ function async.dump(file) end
 ---@field timers integer armed
 ---@field operations integer in the driver's hands
 ---@field jobs integer on pool threads
----@field queues {woken: integer, ready: integer, deferred: integer}
+---@field queues {woken: integer, ready: integer, hogs: integer, deferred: integer}
 ---@field waiters table<string, integer> tasks by what they wait for
 
 ---The running runtime in numbers.

@@ -19,6 +19,7 @@ local function new_file()
   end }
 end
 
+-- As one text.
 local function dump()
   local file = new_file()
   assert.is_true(async.dump(file))

@@ -140,8 +140,9 @@ static bool each_member(lua_State *L, const struct way *w, each_fn *each) {
 /* Will nothing that has been set up already cut what 't' waits for short? */
 static bool is_open_ended(const struct art_lua_task *t) {
   for (const struct art_scope *s = t->scope; s != NULL; s = s->parent) {
-    if (art_timer_armed(&s->deadline) || s->race) return false;
-    if (s->shield && !s->rt->unshield) return true;
+    bool timed = art_timer_armed(&s->deadline), shield = s->kind == ART_SCOPE_SHIELD;
+    if (s->race || (timed && !shield)) return false;
+    if (s->shield && !timed && !s->rt->unshield) return true; /* with a time, it holds no longer */
   }
   return true;
 }

@@ -169,16 +169,17 @@ static const struct art_scope_handle *scope_option(lua_State *L, int arg) {
   return handle;
 }
 
-static const struct art_policy no_policy;
-
-static void policy_options(lua_State *L, int arg, struct art_spawn *how) {
-  const struct art_policy *has =
+/* What a new task would have without options. */
+static struct art_policy inherited_policy(const struct art_spawn *how) {
+  const struct art_policy *p =
       how->parent == NULL ? how->rt->root->policy : art_policy_of(how->parent);
-  struct art_policy wanted = has == NULL ? no_policy : *has;
-  art_policy_untrusted(L, arg, "spawn_with", &wanted);
-  art_policy_slice(L, arg, "spawn_with", &wanted);
-  art_policy_hog(L, arg, "spawn_with", &wanted);
-  if (how->rt->core != NULL) how->policy = art_policy_keep(L, how->rt, wanted); /* else see spawn */
+  return p == NULL ? (struct art_policy){.next = NULL} : *p;
+}
+
+static void policy_options(lua_State *L, int arg, struct art_policy *p) {
+  art_policy_untrusted(L, arg, "spawn_with", p);
+  art_policy_slice(L, arg, "spawn_with", p);
+  art_policy_hog(L, arg, "spawn_with", p);
 }
 
 /* [-0, +1, m] The table at 'arg', the function after it and its arguments. Reading the table may run metamethods: what they
@@ -187,12 +188,13 @@ static void policy_options(lua_State *L, int arg, struct art_spawn *how) {
 static const struct art_scope_handle *check_options(lua_State *L, int arg, struct art_spawn *how) {
   static const char *const names[] = {"name",  "scope", "daemon",    "supervise",
                                       "slice", "hog",   "untrusted", NULL};
+  struct art_policy policy = inherited_policy(how);
   art_check_option_names(L, arg, "spawn_with", names);
   art_check_callable(L, arg + 1, "spawn_with");
   art_check_task_args(L, arg + 1, "spawn_with");
   how->flags =
       flag_option(L, arg, "daemon", ART_DAEMON) | flag_option(L, arg, "supervise", ART_SUPERVISED);
-  policy_options(L, arg, how);
+  policy_options(L, arg, &policy);
   int type = lua_getfield(L, arg, "name");
   if (type != LUA_TNIL && type != LUA_TSTRING)
     art_arg_error(L, arg, "spawn_with", "field 'name' must be a string");
@@ -200,6 +202,8 @@ static const struct art_scope_handle *check_options(lua_State *L, int arg, struc
   lua_insert(L, 1);
   lua_replace(L, arg + 1);
   how->name = type == LUA_TSTRING ? arg + 1 : 0;
+  if (how->rt->core != NULL)
+    how->policy = art_policy_keep(L, how->rt, policy); /* else the spawn raises */
   return scope;
 }
 

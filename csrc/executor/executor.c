@@ -140,9 +140,7 @@ static bool is_late(struct art_executor *ex) {
   return art_monotonic_ns() >= ex->until_ns;
 }
 
-struct art_task *art_executor_next_choosy(struct art_executor *ex) {
-  if (is_late(ex)) return NULL;
-  ex->begun = true;
+static struct art_task *pick(struct art_executor *ex) {
   if (ex->woken_left > 0 && ex->woken.first != NULL) {
     ex->woken_left--;
     return pop_woken(ex);
@@ -150,6 +148,12 @@ struct art_task *art_executor_next_choosy(struct art_executor *ex) {
   if (ex->ready_left == 0) return NULL;
   ex->ready_left--;
   return ex->seeded ? pop_seeded(ex) : art_queue_pop(&ex->ready);
+}
+
+struct art_task *art_executor_next_choosy(struct art_executor *ex) {
+  struct art_task *t = is_late(ex) ? NULL : pick(ex);
+  if (t != NULL) ex->begun = true;
+  return t;
 }
 
 struct art_task *art_executor_take_hog(struct art_executor *ex) {

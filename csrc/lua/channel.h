@@ -15,6 +15,8 @@
 #define ART_CHANNEL_NAME "asyncrt.channel"
 
 struct art_channel {
+  const struct art_channel *self;         /* its own address, and */
+  const void *type;                       /* that of something only channels have: see channel.c */
   struct art_waitlist receivers, senders; /* of parties */
   struct art_ring ring;
   uint64_t capacity; /* messages */

@@ -51,6 +51,13 @@ void art_ring_put(lua_State *L, int owner, struct art_ring *r, int n) {
   lua_getiuservalue(L, owner, ART_RING_TABLE);
   lua_insert(L, -n - 1);
   uint32_t at = r->taken, places = places_of(n);
+  if (n == 1) {
+    lua_rawseti(L, -2, place(r, at));
+    lua_pop(L, 1);
+    r->taken++;
+    r->count++;
+    return;
+  }
   if (n != 1) {
     lua_pushlightuserdata(L, (void *)(uintptr_t)&several);
     lua_rawseti(L, -n - 2, place(r, at));
@@ -93,6 +100,23 @@ int art_ring_take(lua_State *L, int owner, struct art_ring *r) {
   r->taken -= places;
   r->count--;
   return n;
+}
+
+bool art_ring_take_one(lua_State *L, int owner, struct art_ring *r) {
+  if (r->size > KEPT) return false;
+  lua_Integer at = place(r, 0);
+  lua_getiuservalue(L, owner, ART_RING_TABLE);
+  if (lua_rawgeti(L, -1, at) == LUA_TLIGHTUSERDATA && lua_touserdata(L, -1) == &several) {
+    lua_pop(L, 2);
+    return false;
+  }
+  lua_pushnil(L);
+  lua_rawseti(L, -3, at);
+  lua_remove(L, -2);
+  r->first = (r->first + 1) & (r->size - 1);
+  r->taken--;
+  r->count--;
+  return true;
 }
 
 void art_ring_trim(lua_State *L, int owner, struct art_ring *r) {

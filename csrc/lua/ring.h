@@ -30,6 +30,9 @@ int art_ring_values(lua_State *L, int owner, const struct art_ring *r, uint32_t 
 /* [-0, +n, -] The first message; there must be one, and room on the stack for n + 2. Returns n. */
 int art_ring_take(lua_State *L, int owner, struct art_ring *r);
 
+/* [-0, +1, -] The first message, if it is one value and leaves nothing to trim. Needs 3 places of the stack. */
+bool art_ring_take_one(lua_State *L, int owner, struct art_ring *r);
+
 /* [-0, +0, -] An empty ring lets go of the table of a burst. */
 void art_ring_trim(lua_State *L, int owner, struct art_ring *r);
 

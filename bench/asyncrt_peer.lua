@@ -24,6 +24,73 @@ function work.switch(report)
     end)
     report("switch1000", (limits.now() - start) / n * 1e9)
   end)
+  async.runtime({ slice = 0.01 }):run(function()
+    report("sliced", measure.ns(n, function() yields(n) end))
+  end)
+end
+
+-- Runs the functions as tasks until all have ended; for each of n operations.
+local function tasks(n, ...)
+  local all = { ... }
+  return measure.ns(n, function()
+    async.run(function()
+      for _, fn in ipairs(all) do spawn(fn) end
+    end)
+  end)
+end
+
+function work.talk(report, size)
+  local n, channel = size(1000000), async.channel
+  local a, b, c = channel(1), channel(1), channel(64)
+  local send, recv, select = a.send, a.recv, async.select
+  report("pingpong", tasks(2 * n, function()
+    for i = 1, n do
+      send(a, i)
+      recv(b)
+    end
+  end, function()
+    for _ = 1, n do send(b, (recv(a))) end
+  end))
+  local function produce() for i = 1, n do send(c, i) end end
+  report("producers", tasks(4 * n, produce, produce, produce, produce, function()
+    for _ = 1, 4 * n do recv(c) end
+  end))
+  for _, k in ipairs { 2, 16 } do
+    local all = {}
+    for i = 1, k do all[i] = channel() end
+    report("select" .. k, tasks(n, function()
+      for i = 1, n do send(all[i % k + 1], i) end
+    end, function()
+      for _ = 1, n do select(all) end
+    end))
+  end
+  local mutex = async.mutex()
+  local lock, unlock = mutex.lock, mutex.unlock
+  local function guarded_yields()
+    for _ = 1, n do
+      lock(mutex)
+      yield()
+      unlock(mutex)
+    end
+  end
+  report("handoff", tasks(2 * n, guarded_yields, guarded_yields))
+end
+
+function work.nested(report, size)
+  local n = size(1000000)
+  local body = function() yields(n) end
+  for _ = 1, 3 do body = coroutine.wrap(body) end
+  report("nested", tasks(n, body))
+end
+
+function work.frame(report, size)
+  local n = size(10000)
+  local rt = async.runtime { clock = "manual" }
+  for _ = 1, 10000 do rt:spawn(function() while true do sleep(random() * 2) end end) end
+  rt:advance(3)
+  report("frame", measure.ns(n, function()
+    for _ = 1, n do rt:advance(0.01) end
+  end))
 end
 
 local function nothing() end

@@ -2,6 +2,7 @@
 package.path = (arg[0]:match("^.*/") or "./") .. "?.lua;" .. package.path
 local measure = require "measure"
 local limits = require "limits"
+local channels = require "channels"
 
 local yield, random = limits.yield, math.random
 local work = {}
@@ -16,6 +17,7 @@ function work.switch(report)
   report("switch1", limits.ring(yields, 1, n) / n * 1e9)
   collectgarbage()
   report("switch1000", limits.ring(yields, 1000, n // 1000) / n * 1e9)
+  report("sliced", limits.ring(yields, 1, n) / n * 1e9)
 end
 
 local function nothing() end
@@ -61,6 +63,64 @@ function work.timeout(report, size)
     end
   end
   report("timeout_yield", limits.ring(guarded_yields, 1, n) / n * 1e9)
+end
+
+-- Runs the functions as tasks of the C run queue; for each of n operations.
+local function tasks(n, ...)
+  for _, fn in ipairs { ... } do channels.spawn(fn) end
+  return measure.ns(n, channels.loop)
+end
+
+function work.talk(report, size)
+  local n, send, recv, step = size(1000000), channels.send, channels.recv, channels.yield
+  local a, b, c, d = channels.channel(1), channels.channel(1), channels.channel(64), channels.channel(1)
+  report("pingpong", tasks(2 * n, function()
+    for i = 1, n do
+      send(a, i)
+      recv(b)
+    end
+  end, function()
+    for _ = 1, n do send(b, (recv(a))) end
+  end))
+  local function produce() for i = 1, n do send(c, i) end end
+  report("producers", tasks(4 * n, produce, produce, produce, produce, function()
+    for _ = 1, 4 * n do recv(c) end
+  end))
+  local one_channel = tasks(n, function()
+    for i = 1, n do send(d, i) end
+  end, function()
+    for _ = 1, n do recv(d) end
+  end)
+  report("select2", one_channel)
+  report("select16", one_channel)
+  local function two_switches()
+    for _ = 1, n do
+      step()
+      step()
+    end
+  end
+  report("handoff", tasks(2 * n, two_switches, two_switches))
+end
+
+function work.nested(report, size)
+  local n = size(1000000)
+  local function inner() for _ = 1, n do yield() end end
+  local body = inner
+  for _ = 1, 3 do
+    local below = body
+    body = function() channels.relay(coroutine.create(below)) end
+  end
+  report("nested", limits.ring(body, 1, 0) / n * 1e9)
+end
+
+function work.frame(report, size)
+  local n = size(10000)
+  local function wait() while true do limits.sleep(random() * 2) end end
+  local list = {}
+  limits.park(wait, 10000, list)
+  report("frame", measure.ns(n, function()
+    for _ = 1, n do limits.frame(100) end
+  end))
 end
 
 function work.memory(report, size)

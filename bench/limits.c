@@ -271,6 +271,17 @@ static int sleepers(lua_State *L) {
   return 0;
 }
 
+/* frame(n): the n sleepers that are due first, in a time of the heap's own. */
+static int frame(lua_State *L) {
+  for (lua_Integer n = luaL_checkinteger(L, 1); n > 0 && heap.count > 0; n--) {
+    lua_State *co = heap.entries[0].timer->u.sleeper;
+    heap.now_ns = heap.entries[0].due_ns;
+    disarm(heap.entries[0].timer);
+    resume(L, co, 0);
+  }
+  return 0;
+}
+
 static int start_timer(lua_State *L) {
   lua_pushlightuserdata(L, arm(L, due_after(luaL_checknumber(L, 1))));
   return 1;
@@ -288,7 +299,7 @@ static const luaL_Reg functions[] = {
     {"spawn", spawn},       {"park", park},
     {"sleep", sleep_task},  {"sleepers", sleepers},
     {"start", start_timer}, {"cancel", cancel_timer},
-    {NULL, NULL},
+    {"frame", frame},       {NULL, NULL},
 };
 
 __attribute__((visibility("default"))) int luaopen_limits(lua_State *L);

@@ -8,7 +8,7 @@ package.path = here .. "?.lua;" .. package.path
 local report = require "report"
 
 local programs = { "limit", "asyncrt", "luv", "cqueues" }
-local workloads = { "switch", "spawn", "sleepers", "timeout", "memory", "startup" }
+local workloads = { "switch", "spawn", "sleepers", "timeout", "talk", "nested", "frame", "memory", "startup" }
 
 local function fail(message)
   io.stderr:write(message, "\n")

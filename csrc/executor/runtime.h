@@ -23,11 +23,13 @@ struct art_runtime {
   struct art_inbox *inbox;
   struct art_pool *pool; /* made at the first job */
   struct art_executor executor;
-  struct art_list owned;  /* tasks made by art_spawn that have not ended */
-  int timer_fd;           /* made by art_runtime_fd; -1 before */
-  uint64_t alarm_ns;      /* for when it is set */
-  struct art_birth birth; /* a child of fork must leave the runtime alone */
-  bool entered;           /* a turn is under way */
+  struct art_waker *frame; /* woken once a tick or at the end of an advance; or NULL */
+  bool advanced;           /* since the last tick: that one is no frame */
+  struct art_list owned;   /* tasks made by art_spawn that have not ended */
+  int timer_fd;            /* made by art_runtime_fd; -1 before */
+  uint64_t alarm_ns;       /* for when it is set */
+  struct art_birth birth;  /* a child of fork must leave the runtime alone */
+  bool entered;            /* a turn is under way */
 };
 
 enum art_turn {

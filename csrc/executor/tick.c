@@ -85,10 +85,17 @@ static void run_ready(struct art_runtime *rt, uint64_t until_ns) {
   }
 }
 
+/* A host that advances a manual clock and ticks in every frame has made it with the advance. */
+static void begin_frame(struct art_runtime *rt, bool advancing) {
+  if (rt->frame != NULL && (advancing || !rt->advanced)) art_wake(rt->frame);
+  rt->advanced = advancing;
+}
+
 void art_runtime_tick_inside(struct art_runtime *rt, uint64_t budget_ns) {
   uint64_t until_ns = until(budget_ns);
   rt->executor.ticking = true;
   art_executor_undefer(&rt->executor);
+  begin_frame(rt, false);
   if (rt->timer_fd >= 0) art_runtime_wait_io(rt, 0); /* takes the notify back */
   if (!art_executor_ready(&rt->executor)) art_runtime_jump(rt);
   run_ready(rt, until_ns);
@@ -111,6 +118,8 @@ static void advance_to(struct art_runtime *rt, uint64_t end_ns, uint64_t until_n
   }
   art_clock_set(&rt->clock, end_ns);
   art_runtime_advance_timers(rt);
+  begin_frame(rt, true);
+  if (!is_late(until_ns)) run_ready(rt, until_ns);
 }
 
 void art_runtime_advance_inside(struct art_runtime *rt, uint64_t dt_ns, uint64_t budget_ns) {

@@ -30,6 +30,7 @@ static int tick(lua_State *L) {
   struct art_lua_runtime *rt = art_to_runtime(L, 1, "tick");
   uint64_t budget_ns = budget(L, 2, "tick");
   art_loop_enter(L, rt, 1, "tick");
+  art_frames_tick(rt);
   art_runtime_tick_inside(rt->core, budget_ns);
   art_loop_report(rt);
   art_loop_leave(L, rt);
@@ -45,6 +46,7 @@ static int advance(lua_State *L) {
   if (art_deadline(art_runtime_now_ns(rt->core), dt_ns) == ART_NEVER)
     return art_arg_error(L, 2, "advance", "the clock cannot go beyond 2^62 nanoseconds");
   art_loop_enter(L, rt, 1, "advance");
+  art_frames_tick(rt);
   art_runtime_advance_inside(rt->core, dt_ns, budget_ns);
   art_loop_report(rt);
   art_loop_leave(L, rt);

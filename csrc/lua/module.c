@@ -16,6 +16,7 @@
 #include "lua/ending.h"
 #include "lua/error.h"
 #include "lua/event.h"
+#include "lua/frame.h"
 #include "lua/future.h"
 #include "lua/hog.h"
 #include "lua/host.h"
@@ -230,8 +231,8 @@ int luaopen_asyncrt_core(lua_State *L) {
       art_channel_functions,      art_mutex_functions,    art_semaphore_functions,
       art_event_functions,        art_select_functions,   art_deadline_functions,
       art_subscription_functions, art_rwlock_functions,   art_barrier_functions,
-      art_condition_functions,    art_protect_functions,  art_usage_functions,
-      art_view_functions,         art_stats_functions};
+      art_condition_functions,    art_protect_functions,  art_frame_functions,
+      art_usage_functions,        art_view_functions,     art_stats_functions};
   luaL_checkversion(L);
   if (lua_getfield(L, LUA_REGISTRYINDEX, MODULE) == LUA_TTABLE) return 1;
   lua_settop(L, STATE);

@@ -126,6 +126,7 @@ static struct run drive(lua_State *L, struct art_lua_runtime *rt, int index, int
   lua_pushnil(L); /* r.error */
   lua_pushnil(L); /* the handle */
   art_loop_enter(L, rt, index, "run");
+  art_frames_run(rt);
   r.hook = lua_gethook(L);
   rt->run = art_scope_open(rt, rt->root, NULL, ART_SCOPE_RUN);
   bool ok = rt->run != NULL;

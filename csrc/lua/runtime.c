@@ -85,7 +85,8 @@ static const struct {
 } options[] = {{"clock", clock_option},      {"seed", seed_option},
                {"driver", driver_option},    {"on_error", check_on_error},
                {"deadlock", check_deadlock}, {"on_slow", check_on_slow},
-               {"slice", read_later}, /* by policy_options */
+               {"frame", read_later}, /* by frame_option, */
+               {"slice", read_later}, /* and by policy_options */
                {"hog", read_later},          {"slow", read_later}};
 
 enum { OPTIONS = sizeof options / sizeof *options };
@@ -142,6 +143,17 @@ static void keep_lua_options(lua_State *L, int table, int handle, struct art_lua
   lua_pop(L, 1);
 }
 
+#define FRAME_NS 16666667 /* 60 a second */
+
+static uint64_t frame_option(lua_State *L, int table, const char *function) {
+  uint64_t ns = FRAME_NS;
+  if (table == 0) return ns;
+  if (lua_getfield(L, table, "frame") != LUA_TNIL && (!art_to_seconds(L, -1, &ns) || ns == 0))
+    bad_option(L, function, "frame", "a number of seconds above 0");
+  lua_pop(L, 1);
+  return ns;
+}
+
 static struct art_policy policy_options(lua_State *L, int table, const char *function) {
   struct art_policy p = {.next = NULL};
   if (table == 0) return p;
@@ -164,6 +176,7 @@ struct art_lua_runtime *art_new_runtime(lua_State *L, int table, const char *fun
   struct art_config c = art_lua_of(L)->defaults;
   read_options(L, table, function, &c);
   struct art_policy policy = policy_options(L, table, function);
+  uint64_t frame_ns = frame_option(L, table, function);
   struct art_config script = c;
   read_environment(&c);
   struct art_lua_runtime *rt = lua_newuserdatauv(L, sizeof *rt, ART_RUNTIME_VALUES);
@@ -188,6 +201,7 @@ struct art_lua_runtime *art_new_runtime(lua_State *L, int table, const char *fun
   lua_setiuservalue(L, handle, ART_RUNTIME_IDLE);
   keep_lua_options(L, table, handle, rt);
   open_core(L, rt, &c);
+  art_frames_init(rt, frame_ns);
   rt->root->policy = art_policy_keep(L, rt, policy);
   return rt;
 }

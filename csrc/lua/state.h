@@ -7,6 +7,7 @@
 #include <lua.h>
 
 #include "executor/runtime.h"
+#include "lua/frame.h"
 #include "lua/preempt.h"
 
 #if LUA_VERSION_NUM >= 505
@@ -114,6 +115,7 @@ struct art_lua_runtime {
   uint32_t *free_slots; /* room for every slot there is */
   uint32_t free_count, slots, slots_room;
   struct art_preempt preempt;
+  struct art_frames frames;
   uint64_t spawned;        /* tasks, in all */
   const char *driver_from; /* why it has its driver, for people */
   uint64_t seed;           /* if it is seeded */

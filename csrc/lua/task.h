@@ -78,6 +78,10 @@ struct art_lua_task {
     } in;
     struct art_party party; /* send and recv */
     struct {
+      struct art_waiter waiter;
+      uint64_t since_ns; /* next_frame: the frame before */
+    } frame;
+    struct {
       struct art_waiter waiter; /* of those who wait for their turn */
       void *with;               /* the handle whose operation it is */
     } io;

@@ -28,6 +28,7 @@ local async = {
   sleep = core.sleep,
   sleep_until = core.sleep_until,
   now = core.now,
+  next_frame = core.next_frame,
   interval = require "asyncrt.interval".interval,
   all = combinators.all,
   race = combinators.race,

@@ -13,6 +13,7 @@ local async = {}
 ---@field driver? "auto"|"epoll"|"poll" default "auto"
 ---@field on_error? fun(err: any, task: asyncrt.task?) failures that nobody took; default: to stderr
 ---@field deadlock? boolean default true: raise when nothing can go on; false: wait for ever
+---@field frame? number seconds between frames where no host ticks; default 1/60
 ---@field slice? number seconds: code that does not suspend goes behind the others after that time; default: never
 ---@field hog? "kill" at the end of its slice its task is cancelled instead, and on_error told
 ---@field slow? number seconds: on_slow is told of code that does not suspend for that time
@@ -123,6 +124,11 @@ function async.sleep(seconds) end
 
 ---@param time number on the runtime's clock
 function async.sleep_until(time) end
+
+---Suspends until the next frame. `rt:tick()` is one, or `rt:advance()`, after which a tick is none; under `run` they
+---come every `frame` seconds. Returns the time since the frame before on the runtime's clock.
+---@return number dt
+function async.next_frame() end
 
 ---@return number seconds on the clock of the running runtime
 function async.now() end

@@ -26,6 +26,7 @@ entries.runtime = { at = "host", args = { kinds.options {
   driver = { expected = '"auto", "epoll" or "poll"', takes = {}, bad = { "kqueue", "" } },
   on_error = field.callable,
   deadlock = field.boolean,
+  frame = field.slice,
   slice = field.slice,
   hog = field.hog,
   slow = field.slice,
@@ -111,6 +112,7 @@ entries.sleep = { needs = "suspend", args = { kinds.seconds }, rows = {
   of("beyond 2^62 ns", async.sleep, { waits = true }, 1e300),
   of("a negative time", async.sleep, { returns = {} }, -1e300),
 } }
+entries.next_frame = { needs = "suspend" }
 entries.sleep_until = { needs = "suspend", args = { kinds.seconds } }
 
 entries.now = { nowhere = true, rows = {

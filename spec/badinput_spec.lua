@@ -11,7 +11,7 @@ local rows = require "spec.badinput.rows"
 
 local entries = {}
 for _, part in ipairs { "module", "handles", "waiting", "net", "stream", "channel", "sync",
-  "combinators" } do
+  "combinators", "stdlib" } do
   for name, entry in pairs(require("spec.badinput." .. part)) do
     assert(not entries[name], name)
     entries[name] = entry

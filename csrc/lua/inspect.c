@@ -123,6 +123,12 @@ static int checkpoint(lua_State *L) {
   return 1;
 }
 
+/* in_task() -> does it act for a task? */
+static int in_task(lua_State *L) {
+  lua_pushboolean(L, art_acting(L) != NULL);
+  return 1;
+}
+
 /* The table whose keys are all runtimes that were made and not collected. */
 static int runtimes(lua_State *L) {
   art_push_value(L, ART_RUNTIMES);
@@ -170,6 +176,7 @@ const luaL_Reg art_inspect_functions[] = {{"live", live},
                                           {"type_name", type_name},
                                           {"spawn_site", spawn_site},
                                           {"checkpoint", checkpoint},
+                                          {"in_task", in_task},
                                           {"runtimes", runtimes},
                                           {"open_runtimes", open_runtimes},
                                           {"errno_name", errno_name},

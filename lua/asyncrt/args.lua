@@ -28,6 +28,25 @@ function args.callable(name, arg, ...)
   fail(name, arg, "function expected, got " .. core.type_name(...))
 end
 
+function args.table(name, arg, ...)
+  if type((...)) == "table" then return end
+  fail(name, arg, "table expected, got " .. core.type_name(...))
+end
+
+-- A string, or a number, which stands for one.
+function args.text(name, arg, ...)
+  local kind = type((...))
+  if kind == "string" or kind == "number" then return end
+  fail(name, arg, "string expected, got " .. core.type_name(...))
+end
+
+-- What string.gsub takes as one.
+function args.replacement(name, arg, ...)
+  local kind = type((...))
+  if kind == "string" or kind == "number" or kind == "table" or kind == "function" then return end
+  fail(name, arg, "string/function/table expected, got " .. core.type_name(...))
+end
+
 function args.string(name, arg, ...)
   local value = ...
   if type(value) == "string" then return end
@@ -103,9 +122,9 @@ local NO_MEMORY = "not enough memory"
 
 -- pcall, but a lack of memory is nobody's answer: it is raised as it came.
 function args.try(...)
-  local ok, answer = pcall(...)
-  if not ok and answer == NO_MEMORY then error(answer, 0) end
-  return ok, answer
+  local results = table.pack(pcall(...))
+  if not results[1] and results[2] == NO_MEMORY then error(NO_MEMORY, 0) end
+  return table.unpack(results, 1, results.n)
 end
 
 -- The running task may suspend here: raises if not, and if the task is cancelled. Returns whether one more operation

@@ -137,6 +137,28 @@ function async.now() end
 ---@return asyncrt.interval interval also an iterator: `for n, late in async.interval(period) do`
 function async.interval(period) end
 
+-- Lua's own functions that may suspend ----------------------------------------------------------------------------
+
+---`table.sort` whose comparator may suspend. Equal items keep their order; the table is written at the end.
+---@param t table
+---@param comp? fun(a: any, b: any): boolean
+function async.sort(t, comp) end
+
+---`string.gsub` whose replacement, a function or a table's `__index`, may suspend.
+---@param s string|number
+---@param pattern string|number
+---@param repl string|number|table|function
+---@param n? integer
+---@return string
+---@return integer count
+function async.gsub(s, pattern, repl, n) end
+
+---`require` of modules that may suspend while they are loaded: whoever comes meanwhile waits.
+---@param name string
+---@return any module
+---@return any data
+function async.require(name) end
+
 -- Wakers and futures -----------------------------------------------------------------------------------------------
 
 ---The calling task's own.

@@ -130,6 +130,23 @@ describe("a future", function()
   end)
 end)
 
+describe("a rejected future that nobody awaited and no runtime came to tell of", function()
+  it("is told of on stderr when Lua ends", function()
+    local output, code = helper.child([[
+      local async = require "asyncrt"
+      async.run(function() end)
+      async.future():reject("dropped")
+      async.future():reject({})
+      collectgarbage()
+      kept = async.future()
+      kept:reject(select(2, pcall(async.check, nil, "kept", "EIO")))
+    ]])
+    assert.equal("asyncrt: error that nobody took: table\nasyncrt: error that nobody took: dropped\n" ..
+      "asyncrt: error that nobody took: kept\n", output)
+    assert.equal(0, code)
+  end)
+end)
+
 describe("a rejected future", function()
   it("that nobody awaited is reported when it is collected", function()
     local reports = try_run(function()

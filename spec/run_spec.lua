@@ -370,6 +370,15 @@ describe("closing a runtime", function()
     assert.equal(3.0, at)
   end)
 
+  it("takes no more tasks once it has ended all by force", function()
+    local rt, refused
+    rt = virtual { on_error = function() refused = table.pack(pcall(rt.spawn, rt, print)) end }
+    rt:spawn(function() while true do pcall(function() coroutine.yield() end) end end)
+    rt:tick()
+    rt:close(0)
+    assert.same({ n = 2, false, "'spawn' on a closing runtime" }, refused)
+  end)
+
   it("ends by force what will not end, and names it in on_error", function()
     local reports = {}
     local rt = virtual { on_error = function(err, task) reports[#reports + 1] = { err = err, task = task } end }

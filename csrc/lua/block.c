@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lua/args.h"
+#include "lua/ending.h"
 #include "lua/state.h"
 
 void art_push_handle(lua_State *L, const char *type) {
@@ -51,6 +52,7 @@ int art_destroy_blocks(lua_State *L) {
   struct art_lua *state = lua_touserdata(L, 1);
   struct art_list *n;
   if (!is_finaliser(L)) return 0;
+  art_tell_at_close(L, 1);
   while ((n = art_list_pop(&state->blocks)) != NULL) {
     struct art_block *b = ART_CONTAINER(n, struct art_block, node);
     b->destroy(b);

@@ -56,6 +56,30 @@ void art_report(lua_State *L) {
   note(L, ART_NOTE_REPORT, 2);
 }
 
+/* Text, the message of an error of ours, or what kind of value it is. */
+static const char *words_of(lua_State *L) {
+  if (lua_type(L, -1) == LUA_TTABLE) {
+    lua_pushliteral(L, "message");
+    lua_rawget(L, -2);
+    if (lua_type(L, -1) == LUA_TSTRING) return lua_tostring(L, -1);
+    lua_pop(L, 1);
+  }
+  return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
+}
+
+void art_tell_at_close(lua_State *L, int state) {
+  struct art_lua *s = lua_touserdata(L, state);
+  lua_getiuservalue(L, state, ART_REPORTS);
+  int list = lua_gettop(L);
+  for (lua_Integer i = 1; i <= s->reported; i++) {
+    lua_rawgeti(L, list, i);
+    lua_rawgeti(L, -1, 1);
+    lua_writestringerror("asyncrt: error that nobody took: %s\n", words_of(L));
+    lua_settop(L, list);
+  }
+  s->reported = 0;
+}
+
 /* [-0, +1, -] The error of an ended, anchored task. */
 static void push_failure(lua_State *L, const struct art_lua_task *t) {
   art_push_task(L, t);

@@ -20,6 +20,10 @@ bool art_scope_failed(lua_State *L, struct art_scope *s, int error);
 /* [-2, +0, -] Error and task (or nil) on top: for on_error, after this turn. */
 void art_report(lua_State *L);
 
+/* [-0, +0, -] The Lua state is being closed, its userdata is at 'state': failures that no runtime came to tell of go to
+** stderr. Runs no Lua. */
+void art_tell_at_close(lua_State *L, int state);
+
 /* For the uservalues of those names. */
 int art_note_report(lua_State *L);
 int art_note_misuse(lua_State *L);

@@ -291,6 +291,7 @@ void art_close_runtime(lua_State *L, struct art_lua_runtime *rt, int index, uint
   art_scope_lift_shields(rt->root);
   for (int i = 0; i < LAST_TURNS && art_executor_ready(&rt->core->executor); i++) art_loop_turn(rt);
   art_loop_kill(rt, rt->root);
+  rt->ended = true;
   art_unobserved_tell(L, rt, &rt->root->unobserved, rt->anchors);
   art_loop_report(rt);
   if (!art_list_empty(&rt->limbo) || rt->state->rejected > 0) {

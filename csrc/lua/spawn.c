@@ -248,6 +248,7 @@ static struct art_lua_runtime *open_runtime(lua_State *L, int arg, const char *n
   struct art_lua_runtime *rt = art_to_runtime(L, arg, name);
   if (rt->core == NULL) luaL_error(L, "'%s' on a closed runtime", name);
   if (!art_runtime_is_ours(rt->core)) luaL_error(L, "'%s' on a forked runtime", name);
+  if (rt->ended) luaL_error(L, "'%s' on a closing runtime", name);
   return rt;
 }
 

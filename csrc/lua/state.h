@@ -125,6 +125,7 @@ struct art_lua_runtime {
   float turn_s;           /* when this turn began, on its clock, or a little before */
   bool deadlock;          /* look for deadlocks */
   bool unshield;          /* closing, and the grace is over: new shields hold nothing */
+  bool ended;             /* closing, and all tasks have ended: there are to be no more */
 };
 
 #define ART_RUNTIME_NAME "asyncrt.runtime"

@@ -61,7 +61,7 @@ describe("a finaliser", function()
       assert.truthy(tostring(scope):find("open", 1, true))
     end)
     for i, name in ipairs { "yield", "close", "shield" } do
-      assert.equal(("'%s' cannot suspend here: a C function or a finaliser is in the way"):format(name), messages[i])
+      assert.equal(("'%s' cannot suspend here: a finaliser is in the way"):format(name), messages[i])
     end
   end)
 end)

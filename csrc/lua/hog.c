@@ -4,6 +4,7 @@
 #include "lua/ending.h"
 #include "lua/error.h"
 #include "lua/loop.h"
+#include "lua/obstacle.h"
 #include "lua/policy.h"
 #include "lua/scope.h"
 #include "lua/task.h"
@@ -89,10 +90,12 @@ static void lift_shields(struct art_lua_task *t) {
   art_scope_lift_shields(s);
 }
 
-static int refuse(lua_State *L) {
+static int refuse(lua_State *L, const struct art_lua_task *t) {
   luaL_where(L, 1);
-  art_push_error(L, "hog", "%sdid not suspend for two slices where it cannot be pre-empted",
-                 lua_tostring(L, -1));
+  art_push_obstacle(L, t);
+  art_push_error(L, "hog",
+                 "%sdid not suspend for two slices and cannot be pre-empted: %s is in the way",
+                 lua_tostring(L, -2), lua_tostring(L, -1));
   return lua_error(L);
 }
 
@@ -103,7 +106,7 @@ int art_hog_closure(lua_State *L) {
   case ART_ACT_CUT: return cut(L, t);
   case ART_ACT_KILL: return kill(L, t);
   case ART_ACT_STOP: lift_shields(t); return cut(L, t);
-  case ART_ACT_REFUSE: return refuse(L);
+  case ART_ACT_REFUSE: return refuse(L, t);
   case ART_ACT_NOTHING:
   case ART_ACT_RETRY:
   case ART_ACT_YIELD: break;

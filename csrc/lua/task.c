@@ -6,6 +6,7 @@
 #include "lua/args.h"
 #include "lua/error.h"
 #include "lua/mutex.h"
+#include "lua/obstacle.h"
 #include "lua/scope.h"
 #include "lua/usage.h"
 
@@ -41,10 +42,14 @@ struct art_lua_task *art_acting(lua_State *L) {
   return t == NULL || (!lua_isyieldable(L) && is_finalising(L)) ? NULL : t;
 }
 
+static void cannot_suspend(lua_State *L, const struct art_lua_task *t, const char *function) {
+  art_push_obstacle(L, t);
+  luaL_error(L, "'%s' cannot suspend here: %s is in the way", function, lua_tostring(L, -1));
+}
+
 struct art_lua_task *art_current_in_lua(lua_State *L, const char *function) {
   struct art_lua_task *t = art_current(L, function);
-  if (art_lua_of(L)->running != L || !lua_isyieldable(L))
-    luaL_error(L, "'%s' cannot suspend here: a C function or a finaliser is in the way", function);
+  if (art_lua_of(L)->running != L || !lua_isyieldable(L)) cannot_suspend(L, t, function);
   return t;
 }
 

@@ -201,7 +201,7 @@ local function close_rows(on_or_meta, name)
     on_or_meta("one of another runtime", foreign_scope, name, not_its),
     on_or_meta("outside a task", scope, name, { at = "host", message = "'close' called outside a task" }),
     on_or_meta("in a comparator", scope, name, { at = "comparator",
-      message = "'close' cannot suspend here: a C function or a finaliser is in the way" }),
+      message = "'close' cannot suspend here: 'table.sort' is in the way" }),
   }
 end
 

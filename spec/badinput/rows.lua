@@ -150,18 +150,19 @@ end
 local OUTSIDE = "'%s' called outside a task"
 local FOREIGN = "'%s' called in a coroutine that was not resumed by asyncrt's coroutine.resume or wrap: load asyncrt" ..
   " before what keeps Lua's own"
-local IN_THE_WAY = "'%s' cannot suspend here: a C function or a finaliser is in the way"
+local COMPARATOR = "'%s' cannot suspend here: 'table.sort' is in the way"
+local FINALISER = "'%s' cannot suspend here: a finaliser is in the way"
 local INSIDE = "'%s' called from inside a task or callback of a running runtime"
 
 -- What a valid call raises where it cannot be made.
 local REFUSED = {
   suspend = {
     host = OUTSIDE, host_coroutine = OUTSIDE, host_finaliser = OUTSIDE, callback = OUTSIDE,
-    foreign_coroutine = FOREIGN, comparator = IN_THE_WAY, finaliser = IN_THE_WAY, cancelled = async.is_cancelled,
+    foreign_coroutine = FOREIGN, comparator = COMPARATOR, finaliser = FINALISER, cancelled = async.is_cancelled,
   },
   unwinding = { -- may suspend, and is no checkpoint
     host = OUTSIDE, host_coroutine = OUTSIDE, host_finaliser = OUTSIDE, callback = OUTSIDE,
-    foreign_coroutine = FOREIGN, comparator = IN_THE_WAY, finaliser = IN_THE_WAY,
+    foreign_coroutine = FOREIGN, comparator = COMPARATOR, finaliser = FINALISER,
   },
   task = {
     host = OUTSIDE, host_coroutine = OUTSIDE, host_finaliser = OUTSIDE, callback = OUTSIDE,

@@ -1,0 +1,91 @@
+#include "lua/obstacle.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "lua/nested.h"
+#include "lua/task.h"
+
+/* The coroutine nearest to the running one that cannot yield: that itself, or one of those that have resumed it. */
+static lua_State *blocked(lua_State *L, const struct art_lua_task *t) {
+  lua_State *found = L;
+  if (!lua_isyieldable(L)) return L;
+  for (lua_State *co = t->co; co != NULL && co != L; co = art_nested_in(co))
+    if (!lua_isyieldable(co)) found = co;
+  return found;
+}
+
+/* [-1, +1, m] A function -> its name as a field of a loaded module, or nil. */
+static void name_function(lua_State *L) {
+  int f = lua_gettop(L);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  for (lua_pushnil(L); lua_next(L, f + 1); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING || !lua_istable(L, -1)) continue;
+    for (lua_pushnil(L); lua_next(L, f + 3); lua_pop(L, 1)) {
+      if (lua_type(L, -2) != LUA_TSTRING || !lua_rawequal(L, -1, f)) continue;
+      if (strcmp(lua_tostring(L, f + 2), LUA_GNAME) == 0)
+        lua_pushvalue(L, f + 4);
+      else
+        lua_pushfstring(L, "%s.%s", lua_tostring(L, f + 2), lua_tostring(L, f + 4));
+      lua_replace(L, f);
+      lua_settop(L, f);
+      return;
+    }
+  }
+  lua_pushnil(L);
+  lua_replace(L, f);
+  lua_settop(L, f);
+}
+
+/* Does it call so that Lua can yield across it? The function is at 'f', its name on top. */
+static bool lets_yield(lua_State *L, int f) {
+  static const char *const names[] = {"pcall", "xpcall", "dofile", "error"};
+  const char *name = lua_tostring(L, -1);
+  for (unsigned i = 0; name != NULL && i < sizeof names / sizeof *names; i++)
+    if (strcmp(name, names[i]) == 0) return true;
+  if (lua_getupvalue(L, f, 1) == NULL) return false;
+  bool ours = lua_touserdata(L, -1) == art_lua_of(L);
+  lua_pop(L, 1);
+  return ours;
+}
+
+/* [-0, +1, m] The words for that frame; nil: it is not in the way. */
+static void push_words(lua_State *L, lua_State *of, lua_Debug *ar) {
+  int top = lua_gettop(L);
+  lua_getinfo(of, "nf", ar);
+  if (of != L) lua_xmove(of, L, 1);
+  if (strcmp(ar->namewhat, "metamethod") == 0 && strcmp(ar->name, "__gc") == 0) {
+    lua_pushliteral(L, "a finaliser");
+  } else if (strcmp(ar->namewhat, "hook") == 0) {
+    lua_pushliteral(L, "a debug hook");
+  } else if (!lua_iscfunction(L, -1)) {
+    lua_pushnil(L);
+  } else {
+    lua_pushvalue(L, -1);
+    name_function(L);
+    if (lets_yield(L, top + 1))
+      lua_pushnil(L);
+    else if (!lua_isnil(L, -1))
+      lua_pushfstring(L, "'%s'", lua_tostring(L, -1));
+    else if (strcmp(ar->namewhat, "for iterator") == 0)
+      lua_pushliteral(L, "an iterator in C");
+    else
+      lua_pushstring(L, "a C function");
+  }
+  lua_replace(L, top + 1);
+  lua_settop(L, top + 1);
+}
+
+void art_push_obstacle(lua_State *L, const struct art_lua_task *t) {
+  lua_State *of = blocked(L, t);
+  lua_Debug ar;
+  luaL_checkstack(L, 12, NULL);
+  for (int level = of == L ? 1 : 0; lua_checkstack(of, 2) && lua_getstack(of, level, &ar);
+       level++) {
+    push_words(L, of, &ar);
+    if (!lua_isnil(L, -1)) return;
+    lua_pop(L, 1);
+  }
+  lua_pushstring(L, art_lua_of(L)->closing > 0 ? "'coroutine.close'"
+                                               : "a message handler or a C function");
+}

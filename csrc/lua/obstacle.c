@@ -15,24 +15,41 @@ static lua_State *blocked(lua_State *L, const struct art_lua_task *t) {
   return found;
 }
 
-/* [-1, +1, m] A function -> its name as a field of a loaded module, or nil. */
-static void name_function(lua_State *L) {
-  int f = lua_gettop(L);
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  for (lua_pushnil(L); lua_next(L, f + 1); lua_pop(L, 1)) {
-    if (lua_type(L, -2) != LUA_TSTRING || !lua_istable(L, -1)) continue;
-    for (lua_pushnil(L); lua_next(L, f + 3); lua_pop(L, 1)) {
-      if (lua_type(L, -2) != LUA_TSTRING || !lua_rawequal(L, -1, f)) continue;
-      if (strcmp(lua_tostring(L, f + 2), LUA_GNAME) == 0)
-        lua_pushvalue(L, f + 4);
-      else
-        lua_pushfstring(L, "%s.%s", lua_tostring(L, f + 2), lua_tostring(L, f + 4));
-      lua_replace(L, f);
-      lua_settop(L, f);
-      return;
-    }
+/* [-0, +(0|1), m] The name of the function at 'f' as a field of the module on top, whose own name is that. */
+static bool push_field_of(lua_State *L, int f, const char *module) {
+  if (!lua_istable(L, -1)) return false;
+  int table = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING || !lua_rawequal(L, -1, f)) continue;
+    const char *field = lua_tostring(L, -2);
+    if (strcmp(module, LUA_GNAME) == 0)
+      lua_pushstring(L, field);
+    else
+      lua_pushfstring(L, "%s.%s", module, field);
+    return true;
   }
-  lua_pushnil(L);
+  return false;
+}
+
+/* [-1, +1, m] A function -> its name as a field of a loaded module, Lua's own first; or nil. */
+static void name_function(lua_State *L) {
+  static const char *const first[] = {LUA_GNAME, "table", "string", "coroutine",
+                                      "io",      "os",    "debug"};
+  int f = lua_gettop(L), loaded = f + 1;
+  bool found = false;
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  for (unsigned i = 0; !found && i < sizeof first / sizeof *first; i++) {
+    lua_settop(L, loaded);
+    lua_getfield(L, loaded, first[i]);
+    found = push_field_of(L, f, first[i]);
+  }
+  if (!found) {
+    lua_settop(L, loaded);
+    for (lua_pushnil(L); lua_next(L, loaded); lua_pop(L, 1))
+      if (lua_type(L, -2) == LUA_TSTRING && (found = push_field_of(L, f, lua_tostring(L, -2))))
+        break;
+  }
+  if (!found) lua_pushnil(L);
   lua_replace(L, f);
   lua_settop(L, f);
 }

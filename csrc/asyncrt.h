@@ -85,6 +85,10 @@ ART_API uint64_t art_runtime_next_ns(const struct art_runtime *rt);
 /* The runtime's clock. */
 ART_API uint64_t art_runtime_now_ns(const struct art_runtime *rt);
 
+/* Real clock only (-EINVAL else): from here on the runtime's clock goes at so many of its seconds a second; 0: it stands.
+** Deadlines of I/O are not its business. 0 or -EINVAL. */
+ART_API int art_runtime_set_pace(struct art_runtime *rt, double pace);
+
 /* Manual clock only (-EINVAL else): moves the clock by dt_ns, from deadline to deadline, running at each the
 ** tasks that become ready. The clock always arrives; tasks that budget_ns cuts off are left to the next tick,
 ** which finds those that came due meanwhile in the order of their deadlines.

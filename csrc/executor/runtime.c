@@ -1,6 +1,7 @@
 #include "executor/runtime.h"
 
 #include <errno.h>
+#include <math.h>
 #include <unistd.h>
 
 #include "executor/spawn.h"
@@ -27,6 +28,8 @@ static int init(struct art_runtime *rt, const struct art_config *config) {
   art_list_init(&rt->owned);
   rt->timer_fd = -1;
   art_birth_init(&rt->birth);
+  rt->frame = NULL;
+  rt->advanced = false;
   rt->entered = false;
   return 0;
 }
@@ -82,6 +85,13 @@ void art_runtime_leave(struct art_runtime *rt) {
   art_runtime_expose(rt);
 }
 
+int art_runtime_set_pace(struct art_runtime *rt, double pace) {
+  if (rt->clock.kind != ART_CLOCK_REAL || !(pace >= 0 && pace < INFINITY)) return -EINVAL;
+  art_clock_set_pace(&rt->clock, pace);
+  if (!rt->entered) art_runtime_expose(rt);
+  return 0;
+}
+
 unsigned art_runtime_ready(const struct art_runtime *rt) {
   return rt->executor.queued + rt->executor.deferred_count;
 }
@@ -91,11 +101,11 @@ uint64_t art_runtime_now_ns(const struct art_runtime *rt) {
 }
 
 struct art_wheel *art_runtime_outer_wheel(struct art_runtime *rt) {
-  return rt->clock.kind == ART_CLOCK_MANUAL ? &rt->outer_wheel : &rt->wheel;
+  return rt->clock.kind == ART_CLOCK_VIRTUAL ? &rt->wheel : &rt->outer_wheel;
 }
 
 uint64_t art_runtime_outer_now_ns(const struct art_runtime *rt) {
-  if (rt->clock.kind != ART_CLOCK_MANUAL) return art_clock_now(&rt->clock);
+  if (rt->clock.kind == ART_CLOCK_VIRTUAL) return art_clock_now(&rt->clock);
   return art_monotonic_ns() - rt->outer_origin_ns;
 }
 

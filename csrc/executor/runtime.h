@@ -17,7 +17,7 @@ struct art_runtime {
   struct art_clock clock;
   struct art_wheel wheel; /* deadlines of the runtime's clock */
   struct art_wheel
-      outer_wheel;          /* manual clock only: deadlines of the outside world, in real time */
+      outer_wheel; /* but with a virtual clock: deadlines of the outside world, in real time */
   uint64_t outer_origin_ns; /* the monotonic time that counts as 0 there */
   struct art_reactor reactor;
   struct art_inbox *inbox;

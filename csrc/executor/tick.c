@@ -11,6 +11,10 @@ uint64_t art_runtime_next_ns(const struct art_runtime *rt) {
   struct art_runtime *r = (struct art_runtime *)(uintptr_t)rt; /* fills the wheels' caches */
   if (art_runtime_ready(rt) > 0 || !art_inbox_empty(rt->inbox)) return 0;
   uint64_t next = ART_NEVER;
+  if (rt->clock.kind == ART_CLOCK_REAL) {
+    uint64_t at = art_runtime_alarm_ns(r), now = art_runtime_outer_now_ns(rt);
+    return at == ART_NEVER || at > now ? at - (at == ART_NEVER ? 0 : now) : 0;
+  }
   if (rt->wheel.count > 0) {
     uint64_t at = art_wheel_next(&r->wheel), now = art_runtime_now_ns(rt);
     next = at > now ? at - now : 0;
@@ -23,17 +27,12 @@ uint64_t art_runtime_next_ns(const struct art_runtime *rt) {
   return next;
 }
 
-/* The time of art_runtime_outer_now_ns counts from here. */
-static uint64_t outer_origin_ns(const struct art_runtime *rt) {
-  return rt->clock.kind == ART_CLOCK_MANUAL ? rt->outer_origin_ns : rt->clock.origin_ns;
-}
-
 /* Most ticks leave the next deadline where it was. */
 static void set_alarm(struct art_runtime *rt, uint64_t alarm_ns) {
   struct itimerspec when = {.it_interval = {0, 0}};
   if (alarm_ns == rt->alarm_ns) return;
-  if (alarm_ns < ART_NEVER - outer_origin_ns(rt)) {
-    uint64_t at_ns = outer_origin_ns(rt) + alarm_ns;
+  if (alarm_ns < ART_NEVER - rt->outer_origin_ns) {
+    uint64_t at_ns = rt->outer_origin_ns + alarm_ns;
     when.it_value.tv_sec = (time_t)(at_ns / 1000000000u);
     when.it_value.tv_nsec = (long)(at_ns % 1000000000u);
   }

@@ -42,7 +42,12 @@ void art_runtime_poll_drivers(struct art_runtime *rt) {
 
 uint64_t art_runtime_alarm_ns(struct art_runtime *rt) {
   if (rt->clock.kind == ART_CLOCK_VIRTUAL) return ART_NEVER;
-  return art_wheel_next(art_runtime_outer_wheel(rt));
+  uint64_t outer = art_wheel_next(&rt->outer_wheel);
+  if (rt->clock.kind == ART_CLOCK_MANUAL || rt->wheel.count == 0) return outer;
+  uint64_t when = art_clock_when(&rt->clock, art_wheel_next(&rt->wheel));
+  if (when == ART_NEVER) return outer;
+  uint64_t own = when > rt->outer_origin_ns ? when - rt->outer_origin_ns : 0;
+  return own < outer ? own : outer;
 }
 
 /* How long the kernel may keep us. */

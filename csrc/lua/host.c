@@ -5,6 +5,8 @@
 #include "lua/loop.h"
 #include "lua/state.h"
 
+#define MOST_PACE 1e6 /* of a clock */
+
 static struct art_lua_runtime *open_runtime(lua_State *L, const char *function) {
   struct art_lua_runtime *rt = art_to_runtime(L, 1, function);
   if (rt->core == NULL) luaL_error(L, "'%s' on a closed runtime", function);
@@ -53,6 +55,46 @@ static int advance(lua_State *L) {
   return push_due(L, rt);
 }
 
+static struct art_lua_runtime *with_real_clock(lua_State *L, const char *function) {
+  struct art_lua_runtime *rt = open_runtime(L, function);
+  if (rt->core->clock.kind != ART_CLOCK_REAL)
+    luaL_error(L, "'%s' on a runtime whose clock is not real", function);
+  return rt;
+}
+
+static void set_pace(struct art_lua_runtime *rt) {
+  (void)art_runtime_set_pace(rt->core, rt->paused ? 0 : rt->pace);
+}
+
+static int runtime_pause(lua_State *L) {
+  struct art_lua_runtime *rt = with_real_clock(L, "pause");
+  rt->paused = true;
+  set_pace(rt);
+  return 0;
+}
+
+static int runtime_resume(lua_State *L) {
+  struct art_lua_runtime *rt = with_real_clock(L, "resume");
+  rt->paused = false;
+  set_pace(rt);
+  return 0;
+}
+
+/* rt:scale(factor) -> what it was; a paused clock goes on with it */
+static int runtime_scale(lua_State *L) {
+  struct art_lua_runtime *rt = art_to_runtime(L, 1, "scale");
+  if (lua_type(L, 2) != LUA_TNUMBER) return art_type_error(L, 2, "scale", "number");
+  lua_Number factor = lua_tonumber(L, 2), before;
+  if (!(factor >= 0 && factor <= MOST_PACE))
+    return art_arg_error(L, 2, "scale", "the factor must be a number from 0 to 1e6");
+  rt = with_real_clock(L, "scale");
+  before = rt->pace;
+  rt->pace = factor;
+  set_pace(rt);
+  lua_pushnumber(L, before);
+  return 1;
+}
+
 static int runtime_fileno(lua_State *L) {
   struct art_lua_runtime *rt = open_runtime(L, "fileno");
   int fd = art_runtime_fd(rt->core);
@@ -69,5 +111,11 @@ static int now(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg art_host_methods[] = {
-    {"tick", tick}, {"advance", advance}, {"fileno", runtime_fileno}, {"now", now}, {NULL, NULL}};
+const luaL_Reg art_host_methods[] = {{"tick", tick},
+                                     {"advance", advance},
+                                     {"pause", runtime_pause},
+                                     {"resume", runtime_resume},
+                                     {"scale", runtime_scale},
+                                     {"fileno", runtime_fileno},
+                                     {"now", now},
+                                     {NULL, NULL}};

@@ -183,6 +183,7 @@ struct art_lua_runtime *art_new_runtime(lua_State *L, int table, const char *fun
   int handle = lua_gettop(L);
   memset(rt, 0, sizeof *rt);
   rt->state = art_lua_of(L);
+  rt->pace = 1;
   art_preempt_init(&rt->preempt);
   rt->driver_from = driver_from(&rt->state->defaults, &script, &c);
   rt->seed = c.seed;

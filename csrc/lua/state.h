@@ -116,6 +116,8 @@ struct art_lua_runtime {
   uint32_t free_count, slots, slots_room;
   struct art_preempt preempt;
   struct art_frames frames;
+  double pace; /* of its clock, unless it is paused */
+  bool paused;
   uint64_t spawned;        /* tasks, in all */
   const char *driver_from; /* why it has its driver, for people */
   uint64_t seed;           /* if it is seeded */

@@ -45,6 +45,17 @@ function Runtime:tick(budget) end
 ---@return integer ready
 function Runtime:advance(dt, budget) end
 
+---Real clocks: the clock stands, and with it sleeps, intervals, timeouts and deadlines of select. I/O goes on.
+function Runtime:pause() end
+
+---It goes on.
+function Runtime:resume() end
+
+---Real clocks: from here on the clock goes at that many of its seconds a second; one that is paused, once it goes on.
+---@param factor number from 0 to 1e6
+---@return number before
+function Runtime:scale(factor) end
+
 ---A descriptor that is readable when a tick would find something.
 ---@return integer? fd
 ---@return string? message

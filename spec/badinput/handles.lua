@@ -73,6 +73,27 @@ local dt = { expected = "number", takes = { number = true }, valid = 0, fine = {
   bad = { { 0 / 0, "number of seconds is NaN" } } }
 for _, n in ipairs { 2 ^ 62 / 1e9, 1e308, math.huge, math.maxinteger } do table.insert(dt.bad, { n, BEYOND }) end
 
+local function real() return async.runtime() end
+
+local function keep_real(env) return env:keep(real()) end
+
+local NOT_REAL = "'%s' on a runtime whose clock is not real"
+for _, name in ipairs { "pause", "resume" } do
+  entries["runtime:" .. name] = { at = "host", self = keep_real, rows = {
+    on_closed(name),
+    on("a clock that is not real", own, name, { at = "host", message = NOT_REAL:format(name) }),
+  } }
+end
+
+local factor = { expected = "number", takes = { number = true }, valid = 2, fine = { 0, 1e6, 1 }, bad = {} }
+for _, n in ipairs { 0 / 0, -1, 1e7, math.huge, -math.huge } do
+  table.insert(factor.bad, { n, "the factor must be a number from 0 to 1e6" })
+end
+entries["runtime:scale"] = { at = "host", self = keep_real, args = { factor }, rows = {
+  on_closed("scale", 1),
+  on("a clock that is not real", own, "scale", { at = "host", message = NOT_REAL:format("scale") }, 1),
+} }
+
 entries["runtime:advance"] = { needs = "host", self = manual, args = { dt, kinds.optional(kinds.seconds) }, rows = {
   on_closed("advance", 1),
   on("a clock that is not manual", own, "advance",

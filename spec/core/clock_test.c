@@ -30,6 +30,40 @@ static void the_recent_time_is_behind_the_time_and_never_goes_back(void **state)
   }
 }
 
+static void a_pace_changes_no_time_that_was(void **state) {
+  (void)state;
+  struct art_clock c;
+  art_clock_init(&c, ART_CLOCK_REAL);
+  static const double paces[] = {0.001, 1000, 0, 1, 0.5};
+  uint64_t last = 0;
+  for (unsigned i = 0; i < sizeof paces / sizeof *paces; i++) {
+    art_clock_set_pace(&c, paces[i]);
+    for (int k = 0; k < 1000; k++) {
+      uint64_t now = art_clock_now(&c);
+      assert_true(now >= last);
+      last = now;
+    }
+  }
+}
+
+static void it_knows_when_it_will_show_a_time(void **state) {
+  (void)state;
+  struct art_clock c = {.kind = ART_CLOCK_REAL, .origin_ns = 1000, .now_ns = 500, .pace = 1};
+  assert_int_equal(art_clock_when(&c, 400), 1000);
+  assert_int_equal(art_clock_when(&c, 500), 1000);
+  assert_int_equal(art_clock_when(&c, 700), 1200);
+  assert_true(art_clock_when(&c, ART_NEVER - 1) > UINT64_MAX / 2);
+  c.pace = 4;
+  assert_in_range(art_clock_when(&c, 700), 1050, 1051);
+  c.pace = 0.25;
+  assert_in_range(art_clock_when(&c, 700), 1800, 1801);
+  c.pace = 1e-300;
+  assert_true(art_clock_when(&c, 700) == ART_NEVER);
+  c.pace = 0;
+  assert_true(art_clock_when(&c, 700) == ART_NEVER);
+  assert_int_equal(art_clock_when(&c, 500), 1000);
+}
+
 static void moves_only_when_set(enum art_clock_kind kind) {
   struct art_clock c;
   art_clock_init(&c, kind);
@@ -56,6 +90,8 @@ static void a_manual_clock_moves_only_when_set_and_forward(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_real_clock_starts_near_0_and_never_goes_back),
+      cmocka_unit_test(a_pace_changes_no_time_that_was),
+      cmocka_unit_test(it_knows_when_it_will_show_a_time),
       cmocka_unit_test(the_recent_time_is_behind_the_time_and_never_goes_back),
       cmocka_unit_test(a_virtual_clock_moves_only_when_set_and_forward),
       cmocka_unit_test(a_manual_clock_moves_only_when_set_and_forward),

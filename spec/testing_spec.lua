@@ -231,7 +231,7 @@ describe("testing.explore", function()
     assert.matches("\nto replay: ASYNCRT_SEED=9, or the options {first = 9, seeds = 1}$", message)
   end)
 
-  for _, program in ipairs(require "spec.orderings") do
+  local function finds(program)
     it("finds: " .. program.name, function()
       testing.case(program.wrong)() -- not seen without
       local message = error_of(testing.explore, program.wrong)
@@ -248,6 +248,9 @@ describe("testing.explore", function()
       assert.equal(200, testing.explore(program.right))
     end)
   end
+
+  for _, program in ipairs(require "spec.orderings") do finds(program) end
+  for _, program in ipairs(require "spec.switches") do finds(program) end
 
   it("replays from the environment, in another process", function()
     local script = [[

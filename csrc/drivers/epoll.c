@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/random.h"
 #include "drivers/backend.h"
 
 #ifndef SYS_epoll_pwait2
@@ -116,12 +117,22 @@ static int dispatch(struct art_reactor *r, struct art_source *s, uint32_t events
   return completed;
 }
 
+static void shuffle(struct art_reactor *r, struct epoll_event *events, unsigned n) {
+  for (; n > 1; n--) {
+    unsigned i = art_random_below(&r->random, n);
+    struct epoll_event last = events[n - 1];
+    events[n - 1] = events[i];
+    events[i] = last;
+  }
+}
+
 /* Runs no code but wakers, so no source of the batch goes away before its event is looked at. */
 static int epoll_wait_for(struct art_reactor *r, uint64_t timeout_ns) {
   struct epoll_event events[BATCH];
   int completed = 0;
   int n = collect(r->fd, events, timeout_ns);
   if (n < 0) return -errno;
+  if (r->random != 0) shuffle(r, events, (unsigned)n);
   for (int i = 0; i < n; i++) {
     struct art_source *s = events[i].data.ptr;
     if (s != NULL) completed += dispatch(r, s, events[i].events); /* NULL: only a notify */

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "base/random.h"
 #include "drivers/backend.h"
 
 #define WAKES_IN (POLLIN | POLLHUP | POLLERR | POLLNVAL)
@@ -129,12 +130,29 @@ static int dispatch(struct art_reactor *r, struct art_source *s, short events) {
   return completed;
 }
 
+static void swap(struct slots *p, unsigned i, unsigned j) {
+  struct art_source *source = p->sources[i];
+  struct pollfd fd = p->fds[i];
+  p->sources[i] = p->sources[j];
+  p->fds[i] = p->fds[j];
+  p->sources[j] = source;
+  p->fds[j] = fd;
+  p->sources[i]->slot = i;
+  p->sources[j]->slot = j;
+}
+
+/* All slots but the pipe's. */
+static void shuffle(struct art_reactor *r, struct slots *p) {
+  for (unsigned n = p->count; n > 2; n--) swap(p, n - 1, 1 + art_random_below(&r->random, n - 1));
+}
+
 /* From the last slot to the first: what vacate moves has been looked at. */
 static int poll_wait(struct art_reactor *r, uint64_t timeout_ns) {
   struct slots *p = r->state;
   int completed = 0;
   if (poll(p->fds, p->count, art_timeout_ms(timeout_ns)) < 0) return -errno;
   if (p->fds[0].revents != 0) drain(p->fds[0].fd);
+  if (r->random != 0) shuffle(r, p);
   for (unsigned i = p->count - 1; i > 0; i--)
     if (p->fds[i].revents != 0) completed += dispatch(r, p->sources[i], p->fds[i].revents);
   return completed;

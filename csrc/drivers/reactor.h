@@ -32,6 +32,8 @@ struct art_reactor {
   int notify_fd;    /* writing 8 bytes to it, from any thread, ends a wait */
   unsigned pending; /* operations in the driver's hands */
   unsigned holding; /* of those, the ones that complete without a peer's doing (connect) */
+  uint64_t
+      random; /* of a seed that shuffles the events of a wait; 0: they are taken as they come */
 };
 
 /* name NULL or "auto": the best there is. -EINVAL: no backend of that name on this system. */

@@ -7,26 +7,22 @@
 #include "base/list.h"
 #include "executor/poll.h"
 
-uint64_t art_executor_random(struct art_executor *ex) {
-  uint64_t x = ex->random;
-  x ^= x >> 12;
-  x ^= x << 25;
-  x ^= x >> 27;
-  ex->random = x;
-  return x * 0x2545F4914F6CDD1Dull;
-}
-
 void art_executor_init(struct art_executor *ex, struct art_inbox *inbox) {
   memset(ex, 0, sizeof *ex);
   ex->inbox = inbox;
   ex->random = 1;
 }
 
+/* Some schedules switch at every other call, some hardly ever: what takes many switches in a row comes as often as what
+** takes none where they do harm. */
 void art_executor_seed(struct art_executor *ex, uint64_t seed) {
   ex->seeded = true;
-  ex->random = seed * 0x9E3779B97F4A7C15ull + 0xD1B54A32D192ED03ull;
-  if (ex->random == 0) ex->random = 1;
-  for (int i = 0; i < 4; i++) art_executor_random(ex); /* near seeds part ways */
+  ex->random = art_random_seed(seed);
+  ex->longest = 2u << art_random_below(&ex->random, 7);
+}
+
+bool art_executor_puts_off(struct art_executor *ex) {
+  return !ex->seeded || ++ex->switches > ART_TICK_SWITCHES;
 }
 
 /* At the front or the back of the timers with the same deadline; those of earlier ones stay before it. */
@@ -141,6 +137,7 @@ static bool is_late(struct art_executor *ex) {
 }
 
 static struct art_task *pick(struct art_executor *ex) {
+  if (ex->seeded) ex->budget = art_random_below(&ex->random, ex->longest);
   if (ex->woken_left > 0 && ex->woken.first != NULL) {
     ex->woken_left--;
     return pop_woken(ex);
@@ -214,6 +211,7 @@ void art_executor_purge(struct art_executor *ex) {
 
 void art_executor_undefer(struct art_executor *ex) {
   struct art_task *t;
+  ex->switches = 0;
   while ((t = art_queue_pop(&ex->deferred)) != NULL) {
     t->yielded = false;
     ex->deferred_count--;

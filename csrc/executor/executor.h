@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/random.h"
 #include "executor/task.h"
 
 struct art_inbox;
@@ -13,6 +14,8 @@ struct art_inbox;
 #define ART_TURN_POLLS 61   /* polls between two looks at the drivers */
 #define ART_POLL_BUDGET 128 /* operations that complete at once before a poll should yield */
 #define ART_LANES 4         /* shuffling queues of a seeded executor */
+#define ART_TICK_SWITCHES                                                                          \
+  1024 /* that a seed may make in a tick before they put tasks off until the next */
 
 struct art_queue {
   struct art_task *first, *last;
@@ -42,6 +45,9 @@ struct art_executor {
   bool ticking;         /* a host drives: yields last until the next tick */
   bool exposed;         /* a host waits on the descriptor: the next push must notify it */
   bool seeded;
+  unsigned
+      longest; /* with a seed: a poll has fewer operations than this before it lets others run, */
+  unsigned switches; /* and so often did one do so in this tick */
   uint64_t random;
   const uint64_t *firing_ns;     /* in the timers' phase: the deadline that fires now, */
   uint64_t group_ns;             /* the deadline that the last woken task belongs to, */
@@ -65,18 +71,25 @@ void art_executor_purge(struct art_executor *ex);
 /* Closing: nobody is queued any more. Tasks end there without having been taken out of their queue. */
 void art_executor_clear(struct art_executor *ex);
 
-/* xorshift64*; for every choice that a seed decides. */
-uint64_t art_executor_random(struct art_executor *ex);
+/* For every choice that a seed decides. */
+static inline uint64_t art_executor_random(struct art_executor *ex) {
+  return art_random(&ex->random);
+}
 
 static inline bool art_executor_ready(const struct art_executor *ex) {
   return ex->queued > 0;
 }
 
-/* One operation that completed at once. False: the budget is spent, the caller should wake itself and park. */
+/* One operation that could complete at once. False: the budget is spent, or a seed wants others to run first; the caller
+** should wake itself and park. */
 static inline bool art_executor_spend(struct art_executor *ex) {
   if (ex->budget == 0) return false;
   ex->budget--;
   return true;
 }
+
+/* After a false: is the task to wait for the next tick, as one that yielded? A spent budget says so, lest one that never
+** has to wait hold the tick for ever; a switch that only the seed made does not, as long as there are not too many. */
+bool art_executor_puts_off(struct art_executor *ex);
 
 #endif

@@ -53,11 +53,11 @@ struct art_task *art_executor_take_hog(struct art_executor *ex);
 
 /* The next task of this turn, running; NULL: the turn is over. */
 static inline struct art_task *art_executor_next(struct art_executor *ex) {
+  ex->budget = ART_POLL_BUDGET; /* a seed may give less */
   struct art_task *t = art_executor_take(ex);
   if (t == NULL && (ex->hogs.first == NULL || (t = art_executor_take_hog(ex)) == NULL)) return NULL;
   ex->queued--;
   ex->polls++;
-  ex->budget = ART_POLL_BUDGET;
   t->state = ART_TASK_RUNNING;
   t->fresh = false;
   t->yielded = false;

@@ -24,7 +24,10 @@ static int init(struct art_runtime *rt, const struct art_config *config) {
   rt->outer_origin_ns = art_monotonic_ns();
   rt->pool = NULL;
   art_executor_init(&rt->executor, rt->inbox);
-  if (config->seeded) art_executor_seed(&rt->executor, config->seed);
+  if (config->seeded) {
+    art_executor_seed(&rt->executor, config->seed);
+    rt->reactor.random = art_random_seed(~config->seed);
+  }
   art_list_init(&rt->owned);
   rt->timer_fd = -1;
   art_birth_init(&rt->birth);

@@ -96,8 +96,7 @@ static int wait_or_answer(lua_State *L, const char *name, lua_KFunction k,
   struct art_lua_task *target = art_to_task(L, TARGET, name);
   lua_settop(L, TARGET);
   struct art_lua_task *t = art_checkpoint(L, name);
-  if (target->outcome != ART_OPEN && art_executor_spend(t->core.executor)) return answer(L, target);
-  if (target->outcome != ART_OPEN) return art_yield(L, t, k, (lua_KContext)t);
+  if (target->outcome != ART_OPEN) return art_return(L, t, answer(L, target));
   art_check_not_above(L, t, target);
   art_check_no_cycle(L, &(struct art_closing){.t = t, .first = target, .ends = true}, TARGET);
   wait_for(t, target);

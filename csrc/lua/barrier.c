@@ -51,7 +51,7 @@ static int arrive(lua_State *L, struct art_lua_task *t) {
   if (b->waiting + 1 == b->n) {
     open_barrier(b);
     lua_pushinteger(L, b->n);
-    return 1;
+    return art_return(L, t, 1);
   }
   t->parking.io.waiter = (struct art_waiter){.waker = &t->core.waker};
   t->parking.io.with = b;
@@ -60,19 +60,10 @@ static int arrive(lua_State *L, struct art_lua_task *t) {
   return art_park(L, t, &barrier_wait, wait_k, (lua_KContext)t);
 }
 
-/* After a yield. */
-static int retry_k(lua_State *L, int status, lua_KContext ctx) {
-  struct art_lua_task *t = (struct art_lua_task *)ctx;
-  (void)status;
-  if (art_cancelled_by(t) != NULL) return art_raise_cancelled(L, t);
-  return arrive(L, t);
-}
-
 static int wait(lua_State *L) {
   check(L, "wait");
   struct art_lua_task *t = art_checkpoint(L, "wait");
   lua_settop(L, SELF);
-  if (!art_executor_spend(t->core.executor)) return art_yield(L, t, retry_k, (lua_KContext)t);
   return arrive(L, t);
 }
 

@@ -177,26 +177,13 @@ static int send_k(lua_State *L, int status, lua_KContext ctx) {
   return answer_send(L, t->parking.party.exchanged);
 }
 
-static int send_or_wait(lua_State *L, struct art_lua_task *t, struct art_channel *ch) {
-  enum art_exchange e = art_channel_offer(L, SELF, ch, lua_gettop(L) - SELF);
-  if (e != ART_MUST_WAIT) return answer_send(L, e == ART_EXCHANGED);
-  return wait_among(L, t, &ch->senders, &send_wait, send_k);
-}
-
-/* After a yield. */
-static int send_again_k(lua_State *L, int status, lua_KContext ctx) {
-  struct art_lua_task *t = (struct art_lua_task *)ctx;
-  (void)status;
-  if (art_cancelled_by(t) != NULL) return art_raise_cancelled(L, t);
-  return send_or_wait(L, t, lua_touserdata(L, SELF));
-}
-
 static int channel_send(lua_State *L) {
   struct art_channel *ch = check(L, "send");
   art_check_message(L, 2, "send");
   struct art_lua_task *t = art_checkpoint(L, "send");
-  if (art_executor_spend(t->core.executor)) return send_or_wait(L, t, ch);
-  return art_yield(L, t, send_again_k, (lua_KContext)t);
+  enum art_exchange e = art_channel_offer(L, SELF, ch, lua_gettop(L) - SELF);
+  if (e != ART_MUST_WAIT) return art_return(L, t, answer_send(L, e == ART_EXCHANGED));
+  return wait_among(L, t, &ch->senders, &send_wait, send_k);
 }
 
 static int try_send(lua_State *L) {
@@ -234,43 +221,23 @@ static int iterate_k(lua_State *L, int status, lua_KContext ctx) {
   return resumed(L, ctx, iterate_k, true);
 }
 
-static int receive_or_wait(lua_State *L, struct art_lua_task *t, bool iterates) {
+static int receive_or_wait(lua_State *L, bool iterates) {
+  struct art_lua_task *t = art_checkpoint(L, "recv");
   struct art_channel *ch = lua_touserdata(L, SELF);
   int n = 0;
+  lua_settop(L, SELF);
   enum art_exchange e = art_channel_take(L, SELF, ch, &n);
-  if (e == ART_EXCHANGED) return n;
-  if (e == ART_IS_CLOSED) return give_closed(L, iterates);
+  if (e == ART_EXCHANGED) return art_return(L, t, n);
+  if (e == ART_IS_CLOSED) return art_return(L, t, give_closed(L, iterates));
   return wait_among(L, t, &ch->receivers, &receive_wait, iterates ? iterate_k : receive_k);
 }
 
-static int again(lua_State *L, lua_KContext ctx, bool iterates) {
-  struct art_lua_task *t = (struct art_lua_task *)ctx;
-  if (art_cancelled_by(t) != NULL) return art_raise_cancelled(L, t);
-  return receive_or_wait(L, t, iterates);
-}
-
-static int receive_again_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  return again(L, ctx, false);
-}
-
-static int iterate_again_k(lua_State *L, int status, lua_KContext ctx) {
-  (void)status;
-  return again(L, ctx, true);
-}
-
 int art_receive(lua_State *L) {
-  struct art_lua_task *t = art_checkpoint(L, "recv");
-  lua_settop(L, SELF);
-  if (art_executor_spend(t->core.executor)) return receive_or_wait(L, t, false);
-  return art_yield(L, t, receive_again_k, (lua_KContext)t);
+  return receive_or_wait(L, false);
 }
 
 int art_receive_next(lua_State *L) {
-  struct art_lua_task *t = art_checkpoint(L, "recv");
-  lua_settop(L, SELF);
-  if (art_executor_spend(t->core.executor)) return receive_or_wait(L, t, true);
-  return art_yield(L, t, iterate_again_k, (lua_KContext)t);
+  return receive_or_wait(L, true);
 }
 
 int art_try_receive(lua_State *L) {

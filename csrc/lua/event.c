@@ -59,20 +59,11 @@ static int wait_k(lua_State *L, int status, lua_KContext ctx) {
   return 0;
 }
 
-/* It is set, and the budget was spent. */
-static int yielded_k(lua_State *L, int status, lua_KContext ctx) {
-  struct art_lua_task *t = (struct art_lua_task *)ctx;
-  (void)status;
-  if (art_cancelled_by(t) != NULL) return art_raise_cancelled(L, t);
-  return 0;
-}
-
 static int wait(lua_State *L) {
   struct event *e = check(L, "wait");
   struct art_lua_task *t = art_checkpoint(L, "wait");
   lua_settop(L, SELF);
-  if (e->set && art_executor_spend(t->core.executor)) return 0;
-  if (e->set) return art_yield(L, t, yielded_k, (lua_KContext)t);
+  if (e->set) return art_return(L, t, 0);
   t->parking.io.waiter = (struct art_waiter){.waker = &t->core.waker};
   art_waitlist_add(&e->waiters, &t->parking.io.waiter);
   return art_park(L, t, &event_wait, wait_k, (lua_KContext)t);

@@ -141,8 +141,7 @@ static int await(lua_State *L) {
   struct future *f = check(L, "await");
   struct art_lua_task *t = art_checkpoint(L, "await");
   lua_settop(L, SELF);
-  if (f->state != OPEN && art_executor_spend(t->core.executor)) return answer(L);
-  if (f->state != OPEN) return art_yield(L, t, await_k, (lua_KContext)t);
+  if (f->state != OPEN) return art_return(L, t, answer(L));
   t->parking.in.task = NULL;
   t->parking.in.waiter = (struct art_waiter){.waker = &t->core.waker};
   art_waitlist_add(&f->waiters, &t->parking.in.waiter);

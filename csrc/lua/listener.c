@@ -197,7 +197,7 @@ static int take_result(lua_State *L, struct listener *l, struct art_lua_task *t)
   s->peer.size = (socklen_t)l->half.op.len;
   end_accept(l);
   lua_settop(L, STREAM);
-  return 1;
+  return art_return(L, t, 1);
 }
 
 static int wait_for_peer(lua_State *L, struct listener *l, struct art_lua_task *t) {
@@ -249,21 +249,12 @@ static int ask_for_turn(lua_State *L, struct listener *l, struct art_lua_task *t
   return art_park(L, t, &turn_wait, turn_k, (lua_KContext)t);
 }
 
-/* After a yield. */
-static int retry_k(lua_State *L, int status, lua_KContext ctx) {
-  struct art_lua_task *t = (struct art_lua_task *)ctx;
-  (void)status;
-  if (art_cancelled_by(t) != NULL) return art_raise_cancelled(L, t);
-  return ask_for_turn(L, art_socket_at(L, SELF), t);
-}
-
 /* The listener is at 1, alone. */
 static int begin(lua_State *L, struct listener *l, const char *name, bool iterates) {
   struct art_lua_task *t = art_checkpoint(L, name);
   art_socket_join(L, &l->socket, t, name);
   art_new_stream(L);
   if (iterates) lua_pushnil(L);
-  if (!art_executor_spend(t->core.executor)) return art_yield(L, t, retry_k, (lua_KContext)t);
   return ask_for_turn(L, l, t);
 }
 

@@ -195,7 +195,8 @@ static void reset_inside_out(lua_State *L, struct art_lua *state, lua_State *co)
 
 static void kill_task(struct art_lua_runtime *rt, struct art_lua_task *t) {
   lua_State *L = rt->host;
-  if (t->wait != NULL && t->wait->abort != NULL) t->wait->abort(t); /* once more does no harm */
+  bool aborted = (t->flags & ART_ABORTED) != 0; /* cancelled, and queued to raise */
+  if (t->wait != NULL && t->wait->abort != NULL && !aborted) t->wait->abort(t);
   if (t->co != NULL) {
     rt->core->executor.polls++; /* its time is its own */
     rt->state->killed = t;

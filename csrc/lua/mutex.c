@@ -140,14 +140,6 @@ static int lock_k(lua_State *L, int status, lua_KContext ctx) {
   return answer_lock(L, t, art_mutex_look(L, t, SELF));
 }
 
-/* After a yield. */
-static int retry_k(lua_State *L, int status, lua_KContext ctx) {
-  struct art_lua_task *t = (struct art_lua_task *)ctx;
-  (void)status;
-  if (art_cancelled_by(t) != NULL) return art_raise_cancelled(L, t);
-  return answer_lock(L, t, art_mutex_ask(L, t, SELF, false));
-}
-
 static int lock(lua_State *L) {
   struct art_mutex *m = check(L, "lock");
   struct art_lua_task *t = art_checkpoint(L, "lock");
@@ -156,8 +148,12 @@ static int lock(lua_State *L) {
     art_push_error(L, "deadlock", "a task locks a mutex that it has locked already");
     return lua_error(L);
   }
-  if (!art_executor_spend(t->core.executor)) return art_yield(L, t, retry_k, (lua_KContext)t);
-  return answer_lock(L, t, art_mutex_ask(L, t, SELF, false));
+  enum art_mutex_answer answer = art_mutex_ask(L, t, SELF, false);
+  if (answer != ART_MUTEX_OWNED || art_executor_spend(t->core.executor))
+    return answer_lock(L, t, answer);
+  t->parking.io.waiter = (struct art_waiter){.waker = &t->core.waker};
+  t->parking.io.with = m;
+  return art_give_way(L, t, &mutex_wait, lock_k, (lua_KContext)t);
 }
 
 static int try_lock(lua_State *L) {

@@ -32,20 +32,37 @@ bool art_take_abort(struct art_lua_task *t) {
   return aborted;
 }
 
-static void give_way(struct art_lua_task *t) {
-  t->core.yielded = true;
+static void go_behind(struct art_lua_task *t, const struct art_wait *wait) {
   t->core.state = ART_TASK_WOKEN;
-  t->wait = &yield_wait;
+  t->wait = wait;
 }
 
-int art_yield(lua_State *L, struct art_lua_task *t, lua_KFunction k, lua_KContext ctx) {
-  give_way(t);
-  return lua_yieldk(L, 0, ctx, k);
+int art_yield(lua_State *L, struct art_lua_task *t) {
+  t->core.yielded = true;
+  go_behind(t, &yield_wait);
+  return lua_yieldk(L, 0, 0, NULL);
 }
 
 void art_yield_in_hook(lua_State *L, struct art_lua_task *t) {
-  give_way(t);
+  t->core.yielded = true;
+  go_behind(t, &yield_wait);
   lua_yield(L, 0);
+}
+
+int art_give_way(lua_State *L, struct art_lua_task *t, const struct art_wait *wait, lua_KFunction k,
+                 lua_KContext ctx) {
+  t->core.yielded = art_executor_puts_off(t->core.executor);
+  go_behind(t, wait);
+  return lua_yieldk(L, 0, ctx, k);
+}
+
+static int return_k(lua_State *L, int status, lua_KContext results) {
+  (void)L, (void)status;
+  return (int)results;
+}
+
+int art_return_later(lua_State *L, struct art_lua_task *t, int results) {
+  return art_give_way(L, t, &yield_wait, return_k, results);
 }
 
 bool art_waits_for_children(const struct art_lua_task *t) {

@@ -15,8 +15,22 @@ int art_park(lua_State *L, struct art_lua_task *t, const struct art_wait *wait, 
 /* In a continuation: was the wait cut short by a cancel? Then raise it. */
 bool art_take_abort(struct art_lua_task *t);
 
-/* Puts the running task behind the others; as art_park. */
-int art_yield(lua_State *L, struct art_lua_task *t, lua_KFunction k, lua_KContext ctx);
+/* Puts the running task behind the others, as its script wants; in a tick until the next one. Returns no results. */
+int art_yield(lua_State *L, struct art_lua_task *t);
+
+/* Puts it behind the others because art_executor_spend has said no; as art_park. 'wait' is what it holds, should it be
+** killed meanwhile. */
+int art_give_way(lua_State *L, struct art_lua_task *t, const struct art_wait *wait, lua_KFunction k,
+                 lua_KContext ctx);
+
+/* Gives way; then returns what is on top. */
+int art_return_later(lua_State *L, struct art_lua_task *t, int results);
+
+/* The end of a call that did not have to wait, with its results on top: it has taken effect, and now and then others run
+** before it returns. So nothing comes between what a task looks at and what it then does, but time does pass in calls. */
+static inline int art_return(lua_State *L, struct art_lua_task *t, int results) {
+  return art_executor_spend(t->core.executor) ? results : art_return_later(L, t, results);
+}
 
 /* The same in a debug hook, which returns right after. */
 void art_yield_in_hook(lua_State *L, struct art_lua_task *t);

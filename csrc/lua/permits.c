@@ -90,25 +90,18 @@ static int acquire_k(lua_State *L, int status, lua_KContext ctx) {
 static int take_or_wait(lua_State *L, struct art_lua_task *t) {
   struct guard *g = lua_touserdata(L, GUARD);
   struct art_permits *p = g->of;
-  if (art_waitlist_empty(&p->queue) && take(p, g)) return 1;
+  bool taken = art_waitlist_empty(&p->queue) && take(p, g);
+  if (taken && art_executor_spend(t->core.executor)) return 1;
   t->parking.io.waiter = (struct art_waiter){.waker = &t->core.waker};
   t->parking.io.with = g;
+  if (taken) return art_give_way(L, t, p->wait, acquire_k, (lua_KContext)t);
   art_waitlist_add(&p->queue, &t->parking.io.waiter);
   return art_park(L, t, p->wait, acquire_k, (lua_KContext)t);
-}
-
-/* After a yield. */
-static int retry_k(lua_State *L, int status, lua_KContext ctx) {
-  struct art_lua_task *t = (struct art_lua_task *)ctx;
-  (void)status;
-  if (art_cancelled_by(t) != NULL) return art_raise_cancelled(L, t);
-  return take_or_wait(L, t);
 }
 
 int art_permits_acquire(lua_State *L, struct art_permits *p, uint32_t n, const char *function) {
   struct art_lua_task *t = art_checkpoint(L, function);
   new_guard(L, p, n);
-  if (!art_executor_spend(t->core.executor)) return art_yield(L, t, retry_k, (lua_KContext)t);
   return take_or_wait(L, t);
 }
 

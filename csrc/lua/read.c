@@ -156,10 +156,10 @@ static int iterate(lua_State *L, int n) {
   return art_raise_io(L);
 }
 
-static int finish(lua_State *L, struct art_stream *s, int n) {
+static int finish(lua_State *L, struct art_stream *s, struct art_lua_task *t, int n) {
   bool iterates = s->in.iterates;
   end_read(s);
-  return iterates ? iterate(L, n) : n;
+  return art_return(L, t, iterates ? iterate(L, n) : n);
 }
 
 static int read_k(lua_State *L, int status, lua_KContext ctx);
@@ -171,23 +171,25 @@ static int wait_for_more(lua_State *L, struct art_stream *s, struct art_lua_task
   return art_park(L, t, &read_wait, read_k, (lua_KContext)t);
 }
 
-static int yield(lua_State *L, struct art_stream *s, struct art_lua_task *t) {
+/* Who sends without end must not keep the others waiting. */
+static int give_way(lua_State *L, struct art_stream *s, struct art_lua_task *t) {
   s->in.busy = true;
-  return art_yield(L, t, retry_k, (lua_KContext)t);
+  t->parking.io.with = s;
+  return art_give_way(L, t, &read_wait, retry_k, (lua_KContext)t);
 }
 
 /* No operation is under way and no deadline armed: what raises in here leaves nothing behind and has taken nothing. */
 static int go_on(lua_State *L, struct art_stream *s, struct art_lua_task *t) {
   s->in.busy = false;
   for (;;) {
-    if (art_socket_closed(&s->socket)) return finish(L, s, art_push_closed(L));
-    if (!art_executor_spend(t->core.executor)) return yield(L, s, t);
+    if (art_socket_closed(&s->socket)) return finish(L, s, t, art_push_closed(L));
     int n = answer(L, s);
-    if (n > 0) return finish(L, s, n);
+    if (n > 0) return finish(L, s, t, n);
+    if (!art_executor_spend(t->core.executor)) return give_way(L, s, t);
     int progress = ask_for_more(s, t);
     if (progress == ART_WAITS) return wait_for_more(L, s, t);
     if (progress == -ENOMEM) return art_no_memory(L);
-    if (progress < 0) return finish(L, s, art_push_stream_failure(L, s, -progress));
+    if (progress < 0) return finish(L, s, t, art_push_stream_failure(L, s, -progress));
     take_result(&s->in);
   }
 }
@@ -199,7 +201,7 @@ static int read_k(lua_State *L, int status, lua_KContext ctx) {
   if (art_take_abort(t)) return art_raise_cancelled(L, t);
   enum art_progress progress = art_half_look(&s->socket, &s->in.half);
   if (progress == ART_WAITS) return wait_for_more(L, s, t);
-  if (progress == ART_TIMED_OUT) return finish(L, s, art_push_timeout(L));
+  if (progress == ART_TIMED_OUT) return finish(L, s, t, art_push_timeout(L));
   if (!art_socket_closed(&s->socket)) take_result(&s->in);
   return go_on(L, s, t);
 }

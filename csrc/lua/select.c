@@ -356,7 +356,7 @@ static int select_k(lua_State *L, int status, lua_KContext ctx) {
 /* In an order that differs from time to time: of equal deadlines the first to be armed comes first. */
 static int select_or_wait(lua_State *L, struct art_lua_task *t) {
   int results = take_any(L, t);
-  if (results >= 0) return results;
+  if (results >= 0) return art_return(L, t, results);
   struct selection *s = new_selection(L, t);
   if (count_ready(L, t, s->n) > 0) { /* a finaliser came while memory was found */
     lua_settop(L, s->n);
@@ -368,21 +368,12 @@ static int select_or_wait(lua_State *L, struct art_lua_task *t) {
   return art_park(L, t, &select_wait, select_k, (lua_KContext)t);
 }
 
-/* After a yield. */
-static int select_again_k(lua_State *L, int status, lua_KContext ctx) {
-  struct art_lua_task *t = (struct art_lua_task *)ctx;
-  (void)status;
-  if (art_cancelled_by(t) != NULL) return art_raise_cancelled(L, t);
-  return select_or_wait(L, t);
-}
-
 /* async.select(a, b, ...) or select{a, b, ...} */
 static int select_any(lua_State *L) {
   bool listed = check_types(L);
   struct art_lua_task *t = art_checkpoint(L, "select");
   check_own(L, t, listed);
-  if (art_executor_spend(t->core.executor)) return select_or_wait(L, t);
-  return art_yield(L, t, select_again_k, (lua_KContext)t);
+  return select_or_wait(L, t);
 }
 
 const luaL_Reg art_select_functions[] = {{"select", select_any}, {NULL, NULL}};

@@ -39,14 +39,14 @@ static int sleep_till(lua_State *L, struct art_lua_task *t, uint64_t deadline_ns
 static int sleep(lua_State *L) {
   uint64_t delay_ns = art_check_seconds(L, 1, "sleep");
   struct art_lua_task *t = art_checkpoint(L, "sleep");
-  if (delay_ns == 0) return art_yield(L, t, NULL, 0);
+  if (delay_ns == 0) return art_yield(L, t);
   return sleep_till(L, t, art_deadline(art_runtime_now_ns(t->rt->core), delay_ns));
 }
 
 static int sleep_until(lua_State *L) {
   uint64_t deadline_ns = art_check_seconds(L, 1, "sleep_until");
   struct art_lua_task *t = art_checkpoint(L, "sleep_until");
-  if (deadline_ns <= art_runtime_now_ns(t->rt->core)) return art_yield(L, t, NULL, 0);
+  if (deadline_ns <= art_runtime_now_ns(t->rt->core)) return art_yield(L, t);
   return sleep_till(L, t, deadline_ns);
 }
 
@@ -77,7 +77,12 @@ static int sleep_outside(lua_State *L) {
 }
 
 static int yield(lua_State *L) {
-  return art_yield(L, art_checkpoint(L, "yield"), NULL, 0);
+  return art_yield(L, art_checkpoint(L, "yield"));
+}
+
+/* give_way(): when core.checkpoint has said so */
+static int give_way(lua_State *L) {
+  return art_return_later(L, art_current_in_lua(L, "give_way"), 0);
 }
 
 static int now(lua_State *L) {
@@ -113,6 +118,7 @@ const luaL_Reg art_time_functions[] = {{"sleep", sleep},
                                        {"sleep_until", sleep_until},
                                        {"sleep_outside", sleep_outside},
                                        {"yield", yield},
+                                       {"give_way", give_way},
                                        {"now", now},
                                        {"clock", clock_or_nil},
                                        {"current", current},

@@ -30,13 +30,9 @@ static int park_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int park(lua_State *L) {
   struct art_lua_task *t = art_checkpoint(L, "park");
-  bool permit = (t->flags & ART_PERMIT) != 0;
-  if (permit && art_executor_spend(t->core.executor)) {
-    t->flags &= (uint16_t)~ART_PERMIT;
-    return 0;
-  }
-  if (permit) return art_yield(L, t, park_k, (lua_KContext)t);
-  return art_park(L, t, &park_wait, park_k, (lua_KContext)t);
+  if ((t->flags & ART_PERMIT) == 0) return art_park(L, t, &park_wait, park_k, (lua_KContext)t);
+  t->flags &= (uint16_t)~ART_PERMIT;
+  return art_return(L, t, 0);
 }
 
 /* async.waker(): made once a task. */

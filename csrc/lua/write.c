@@ -30,14 +30,18 @@ static void abort_write(struct art_lua_task *t) {
   give_up(t->parking.io.with);
 }
 
+/* Also of one that is killed once it was handed the turn. */
 static void abort_turn(struct art_lua_task *t) {
-  art_waiter_leave(&t->parking.io.waiter);
+  if (art_waiter_waiting(&t->parking.io.waiter))
+    art_waiter_leave(&t->parking.io.waiter);
+  else
+    end_write(t->parking.io.with);
 }
 
 static const struct art_wait write_wait = {
     .what = "write", .abort = abort_write, .socket = true, .handle = SELF};
 static const struct art_wait turn_wait = {
-    .what = "its turn to write", .abort = abort_turn, .handle = SELF};
+    .what = "its turn to write", .abort = abort_turn, .socket = true, .handle = SELF};
 
 /* --- with the turn ------------------------------------------------------------------------------------------------ */
 
@@ -57,13 +61,13 @@ static int fail(lua_State *L, struct art_stream *s, int err) {
   return with_sent(L, art_push_stream_failure(L, s, err), sent);
 }
 
-static int shut(lua_State *L, struct art_stream *s) {
+static int shut(lua_State *L, struct art_stream *s, struct art_lua_task *t) {
   int err = shutdown(s->socket.source.fd, SHUT_WR) < 0 ? errno : 0;
   if (err == 0) s->out.error = EPIPE;
   end_write(s);
   if (err != 0) return art_push_stream_failure(L, s, err);
   lua_pushboolean(L, 1);
-  return 1;
+  return art_return(L, t, 1);
 }
 
 static int write_k(lua_State *L, int status, lua_KContext ctx);
@@ -98,7 +102,7 @@ static int send_rest(lua_State *L, struct art_stream *s, struct art_lua_task *t)
   if (out->error != 0) return fail(L, s, out->error);
   end_write(s);
   lua_settop(L, SELF);
-  return 1;
+  return art_return(L, t, 1);
 }
 
 static int write_k(lua_State *L, int status, lua_KContext ctx) {
@@ -119,7 +123,7 @@ static int write_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int begin(lua_State *L, struct art_stream *s, struct art_lua_task *t) {
   s->out.sent = 0;
-  return lua_gettop(L) < BYTES ? shut(L, s) : send_rest(L, s, t);
+  return lua_gettop(L) < BYTES ? shut(L, s, t) : send_rest(L, s, t);
 }
 
 /* --- without ------------------------------------------------------------------------------------------------------ */
@@ -147,22 +151,14 @@ static int ask_for_turn(lua_State *L, struct art_stream *s, struct art_lua_task 
   if (art_socket_closed(&s->socket)) return come_too_late(L);
   if (art_turnstile_try(&s->out.turn)) return begin(L, s, t);
   t->parking.io.waiter = (struct art_waiter){.waker = &t->core.waker};
+  t->parking.io.with = s;
   art_waitlist_add(&s->out.turn.queue, &t->parking.io.waiter);
   return art_park(L, t, &turn_wait, turn_k, (lua_KContext)t);
-}
-
-/* After a yield. */
-static int retry_k(lua_State *L, int status, lua_KContext ctx) {
-  struct art_lua_task *t = (struct art_lua_task *)ctx;
-  (void)status;
-  if (art_cancelled_by(t) != NULL) return art_raise_cancelled(L, t);
-  return ask_for_turn(L, art_socket_at(L, SELF), t);
 }
 
 /* The stack is as SELF and BYTES say. */
 static int start(lua_State *L, struct art_stream *s, struct art_lua_task *t, const char *name) {
   art_socket_join(L, &s->socket, t, name);
-  if (!art_executor_spend(t->core.executor)) return art_yield(L, t, retry_k, (lua_KContext)t);
   return ask_for_turn(L, s, t);
 }
 

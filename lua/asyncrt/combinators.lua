@@ -73,7 +73,7 @@ end
 function combinators.all(...)
   local list, n, arg, problem = participants(...)
   args.check(not problem, "all", arg, problem)
-  if not args.checkpoint("all") then core.yield() end
+  if not args.checkpoint("all") then core.give_way() end
   local results = { ended = 0 }
   core.scope(function(scope)
     for i = 1, n do scope:spawn(store, results, i, list[i]) end
@@ -170,7 +170,7 @@ function combinators.map(...)
   args.check(is_source(src), "map", 1, "list or iterator expected, got " .. core.type_name(...))
   args.callable("map", 2, select(2, ...))
   args.options(OPTIONS, "map", 3, opts)
-  if not args.checkpoint("map") then core.yield() end
+  if not args.checkpoint("map") then core.give_way() end
   local results = {}
   results.n = for_each("map", src, fn, opts, results)
   return results
@@ -186,7 +186,7 @@ function combinators.each(...)
   args.check(is_source(src), "each", 1, "list or iterator expected, got " .. core.type_name(...))
   args.callable("each", 2, select(2, ...))
   args.options(OPTIONS, "each", 3, opts)
-  if not args.checkpoint("each") then core.yield() end
+  if not args.checkpoint("each") then core.give_way() end
   for_each("each", src, fn, opts)
 end
 

@@ -12,10 +12,12 @@ local function once(...)
   args.callable("once", 1, ...)
   local fn, mutex, values = (...), core.mutex(), nil
   return function(...)
-    if not args.checkpoint("once") then core.yield() end
+    local at_once = args.checkpoint("once")
     if not values then
       local _ <close> = mutex:lock()
       if not values then values = table.pack(fn(...)) end
+    elseif not at_once then
+      core.give_way()
     end
     return table.unpack(values, 1, values.n)
   end

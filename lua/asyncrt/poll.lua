@@ -17,7 +17,7 @@ end
 -- @raise misuse, cancelled
 local function poll(...)
   args.callable("poll", 1, ...)
-  if not args.checkpoint("poll") then core.yield() end
+  if not args.checkpoint("poll") then core.give_way() end
   local fn, waker = (...), core.waker()
   return until_ready(fn, waker, fn(waker))
 end

@@ -146,7 +146,8 @@ static void shuffle(struct art_reactor *r, struct slots *p) {
   for (unsigned n = p->count; n > 2; n--) swap(p, n - 1, 1 + art_random_below(&r->random, n - 1));
 }
 
-/* From the last slot to the first: what vacate moves has been looked at. */
+/* From the last slot to the first: what vacate moves has been looked at, or goes where it still will be; for a waker may
+** cancel other operations. */
 static int poll_wait(struct art_reactor *r, uint64_t timeout_ns) {
   struct slots *p = r->state;
   int completed = 0;
@@ -154,7 +155,8 @@ static int poll_wait(struct art_reactor *r, uint64_t timeout_ns) {
   if (p->fds[0].revents != 0) drain(p->fds[0].fd);
   if (r->random != 0) shuffle(r, p);
   for (unsigned i = p->count - 1; i > 0; i--)
-    if (p->fds[i].revents != 0) completed += dispatch(r, p->sources[i], p->fds[i].revents);
+    if (i < p->count && p->fds[i].revents != 0)
+      completed += dispatch(r, p->sources[i], p->fds[i].revents);
   return completed;
 }
 

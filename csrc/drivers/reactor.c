@@ -181,6 +181,12 @@ void art_source_init(struct art_source *s, int fd) {
   *s = (struct art_source){.fd = fd, .ready = {true, true}};
 }
 
+bool art_source_is_readable(struct art_source *s) {
+  bool readable = perform_readable(s, NULL) != WOULD_BLOCK;
+  if (readable) s->ready[ART_IN] = true; /* there may be an edge that nobody has collected */
+  return readable;
+}
+
 void art_reactor_forget(struct art_reactor *r, struct art_source *s) {
   r->backend->forget(r, s);
   for (int dir = ART_IN; dir <= ART_OUT; dir++) {

@@ -45,6 +45,9 @@ void art_reactor_close(struct art_reactor *r);
 /* Prepares a source for a non-blocking descriptor. Cannot fail, tells the kernel nothing yet. */
 void art_source_init(struct art_source *s, int fd);
 
+/* Would a read or an accept not block now? Asks the kernel. Nothing is pending in that direction. */
+bool art_source_is_readable(struct art_source *s);
+
 /* Forgets the descriptor, to be called before it is closed. Pending operations complete with -ECANCELED and
 ** are woken. */
 void art_reactor_forget(struct art_reactor *r, struct art_source *s);

@@ -14,6 +14,8 @@
 enum { NAME = ART_RING_TABLE + 1, UVALUES = NAME }; /* uservalues */
 enum { SELF = 1 };
 
+#define ROOM 8 /* on the stack, for what is in between */
+
 /* --- exchange ----------------------------------------------------------------------------------------------------- */
 
 static void conclude(struct art_party *p) {
@@ -26,7 +28,8 @@ static void conclude(struct art_party *p) {
 
 /* [-n, +0, m] To a receiver that waits. */
 static void hand_over(lua_State *L, struct art_party *receiver, int n) {
-  if (n > FEW && !lua_checkstack(receiver->co, n)) art_no_memory(L);
+  if (n > FEW && !lua_checkstack(receiver->co, n + FEW))
+    art_no_memory(L); /* a select's adds to them */
   lua_xmove(L, receiver->co, n);
   conclude(receiver);
 }
@@ -65,8 +68,6 @@ enum art_exchange art_channel_offer(lua_State *L, int self, struct art_channel *
   art_ring_put(L, self, &ch->ring, n);
   return ART_EXCHANGED;
 }
-
-#define ROOM 8 /* on the stack, for what is in between */
 
 /* [-0, +n, m] There is something in the ring. 0: what there was has changed. The first sender that waits takes the place
 ** that becomes free. */

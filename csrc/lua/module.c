@@ -29,6 +29,7 @@
 #include "lua/nursery.h"
 #include "lua/permits.h"
 #include "lua/protect.h"
+#include "lua/readable.h"
 #include "lua/run.h"
 #include "lua/runtime.h"
 #include "lua/rwlock.h"
@@ -148,11 +149,13 @@ static void open_types(lua_State *L) {
            LIST(art_runtime_metamethods));
   new_type(L, art_waker_name, LIST(art_waker_methods), LIST(art_waker_metamethods));
   new_type(L, art_future_name, LIST(art_future_methods), LIST(art_future_metamethods));
-  new_type(L, ART_STREAM_NAME, LIST(art_stream_methods, art_read_methods, art_write_methods),
+  new_type(L, ART_STREAM_NAME,
+           LIST(art_stream_methods, art_read_methods, art_write_methods, art_readable_methods),
            LIST(art_stream_metamethods));
+  new_type(L, ART_READABLE_NAME, NOTHING, LIST(art_readable_metamethods));
   new_type(L, ART_LISTENER_NAME, LIST(art_listener_methods), LIST(art_listener_metamethods));
   new_type(L, ART_LOOKUP_NAME, NOTHING, LIST(art_lookup_metamethods));
-  lua_pop(L, 6);
+  lua_pop(L, 7);
   open_message_types(L);
   open_sync_types(L);
   art_select_open(L, STATE);

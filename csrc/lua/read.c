@@ -228,7 +228,8 @@ static int begin(lua_State *L, struct art_stream *s, const struct request *r, co
   struct art_inward *in = &s->in;
   struct art_lua_task *t = art_checkpoint(L, name);
   if (!art_socket_closed(&s->socket)) {
-    if (in->busy) return luaL_error(L, "'%s' while another task reads from the stream", name);
+    if (art_stream_is_read(s))
+      return luaL_error(L, "'%s' while another task reads from the stream", name);
     art_socket_join(L, &s->socket, t, name);
     in->format = (uint8_t)r->format;
     in->n = r->n;

@@ -12,6 +12,7 @@ static void release(struct art_socket *socket) {
   struct art_stream *s = of(socket);
   art_half_end(socket, &s->in.half);
   art_half_end(socket, &s->out.half);
+  if (s->in.watcher != NULL) art_wake(s->in.watcher); /* in a child of fork nobody told it yet */
   if (socket->rt != NULL) art_buffer_free(&s->in.buffer, &socket->rt->core->allocator);
   art_waitlist_wake_all(&s->out.turn.queue);
 }

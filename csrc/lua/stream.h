@@ -19,8 +19,9 @@ struct art_inward {
   uint8_t format;  /* of the present read: see read.c */
   bool iterates;   /* the present read is an iterator's */
   bool busy;       /* somebody reads */
-  bool ended;      /* nothing more will come: end of stream, or */
-  int error;       /* the error that ended it */
+  struct art_waker *watcher; /* of a select that waits until there is something to read */
+  bool ended;                /* nothing more will come: end of stream, or */
+  int error;                 /* the error that ended it */
 };
 
 struct art_outward {
@@ -37,6 +38,11 @@ struct art_stream {
   struct art_inward in;
   struct art_outward out;
 };
+
+/* A second reader is an error, not a race. */
+static inline bool art_stream_is_read(const struct art_stream *s) {
+  return s->in.busy || s->in.watcher != NULL;
+}
 
 /* [-0, +1, m] A closed one. */
 struct art_stream *art_new_stream(lua_State *L);

@@ -185,7 +185,7 @@ function async.future(on_cancel) end
 function async.channel(capacity) end
 
 ---@alias asyncrt.awaitable asyncrt.task|asyncrt.future|asyncrt.channel|asyncrt.sending|asyncrt.deadline|asyncrt.waker
----|asyncrt.event|asyncrt.subscription
+---|asyncrt.event|asyncrt.subscription|asyncrt.listener|asyncrt.readable
 
 ---Waits for several things at once, or for those in one list; `false` switches a case off. Exactly one takes effect,
 ---of those that are ready any one.

@@ -46,6 +46,8 @@ function Channel:name(new) end
 
 ---@class asyncrt.sending a message and its channel, for select
 
+---@class asyncrt.readable a stream from which there is something to read, for select
+
 ---@class asyncrt.deadline for select
 
 ---@class asyncrt.subscription also an iterator, and `#subscription` is the number of messages it holds

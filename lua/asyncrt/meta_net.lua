@@ -113,6 +113,11 @@ function Stream:shutdown(side) end
 ---@param seconds? number for each call that suspends; nil: no limit
 function Stream:settimeout(seconds) end
 
+---For select: there is something to read, be it bytes, the end of the stream or an error. Takes nothing; gives true. A
+---select that waits for it is the stream's one reader.
+---@return asyncrt.readable
+function Stream:readable() end
+
 ---@return string? host
 ---@return integer|string|nil port
 ---@return string? code

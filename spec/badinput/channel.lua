@@ -3,7 +3,7 @@ local async = require "asyncrt"
 local calls = require "spec.badinput.calls"
 local values = require "spec.badinput.values"
 
-local kinds = values.kinds
+local kinds, makers = values.kinds, values.makers
 local on, of, meta, made = calls.on, calls.of, calls.meta, calls.made
 
 local entries = {}
@@ -80,7 +80,9 @@ entries.at = { args = { kinds.seconds } }
 entries["deadline.__tostring"] = { name = "tostring" }
 
 local case = { expected = "awaitable or false", takes = { table = true } } -- a list
-for _, sort in ipairs { "task", "future", "channel", "sending", "waker", "deadline", "event", "subscription" } do
+for _, sort in ipairs {
+  "task", "future", "channel", "sending", "waker", "deadline", "event", "subscription", "listener", "readable",
+} do
   case.takes[sort] = true
 end
 
@@ -97,6 +99,17 @@ entries.select = { needs = "suspend", args = { case }, valid = function() return
     { message = "bad argument #1 to 'select' (item 2: awaitable or false expected, got boolean)" }, { false, true }),
   of("a rendezvous", async.select, { waits = true }, rendezvous()),
   of("a closed channel", async.select, { returns = { 1, nil, "closed", "closed" } }, closed()),
+  { "a listener of another runtime", call = function(env)
+    return calls.plain(async.select, env:make(makers.listener, env.other))
+  end, message = "'select' on a socket of another runtime" },
+  { "a stream of another runtime", call = function(env)
+    return calls.plain(async.select, env:make(makers.readable, env.other))
+  end, message = "'select' on a socket of another runtime" },
+  { "a closed listener", call = function(env)
+    local listener = env:make(makers.listener)
+    listener:close()
+    return calls.plain(async.select, listener)
+  end, returns = { 1, nil, "closed", "closed" } },
   { "another task's waker", call = function(env)
     return calls.plain(async.select, values.get(env, "waker"))
   end, message = "bad argument #1 to 'select' (waker of another task)" },

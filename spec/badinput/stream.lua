@@ -84,6 +84,11 @@ timeout.takes = { number = true, ["nil"] = true }
 entries["stream:settimeout"] = { args = { timeout }, rows = {
   on("a closed one", closed, "settimeout", nothing_happens, 1),
 } }
+entries["stream:readable"] = {}
+entries["readable.__tostring"] = { name = "tostring", rows = {
+  meta("a closed one", function(env) return closed(env):readable() end, "__tostring",
+    { returns = { "readable stream (closed)" } }),
+} }
 entries["stream:peer"] = { rows = { on("a closed one", closed, "peer", is_closed) } }
 entries["stream:address"] = { rows = { on("a closed one", closed, "address", is_closed) } }
 entries["stream:close"] = { rows = { on("a closed one", closed, "close", nothing_happens) } }

@@ -117,6 +117,10 @@ function makers.stream(env)
   return stream
 end
 
+function makers.readable(env)
+  return makers.stream(env):readable()
+end
+
 function makers.server(env, rt)
   local made
   rt:spawn(function()

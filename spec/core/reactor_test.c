@@ -373,6 +373,45 @@ static void forget_cancels_and_wakes_what_waits(void **state) {
   close_pair(&p);
 }
 
+/* --- wakers ----------------------------------------------------------------------------------- */
+
+enum { CASES = 6 };
+
+static struct trial cases[CASES];
+static struct pair case_pairs[CASES];
+static unsigned woken;
+
+/* As a select does: the first to come takes the others back. */
+static void cancel_the_others(struct art_waker *waker) {
+  woken++;
+  for (int i = 0; i < CASES; i++)
+    if (&cases[i].waker != waker) art_reactor_cancel(&reactor, &case_pairs[i].a, &cases[i].op);
+}
+
+/* Some of several are ready at once, in every combination: exactly one completes, and nothing is lost of the rest. */
+static void a_waker_may_cancel_other_operations(void **state) {
+  char byte;
+  (void)state;
+  for (int i = 0; i < CASES; i++) open_pair(&case_pairs[i]);
+  for (unsigned ready = 1; ready < 1u << CASES; ready++) {
+    reactor.random = ready % 3; /* 0: as they come */
+    woken = 0;
+    for (int i = 0; i < CASES; i++) {
+      assert_int_equal(submit(&cases[i], &case_pairs[i].a, ART_OP_READABLE, NULL, 0), 0);
+      cases[i].waker.wake = cancel_the_others;
+    }
+    for (int i = 0; i < CASES; i++)
+      if (ready & 1u << i) assert_int_equal(send(case_pairs[i].b.fd, "x", 1, 0), 1);
+    assert_int_equal(art_reactor_wait(&reactor, 0), 1);
+    assert_int_equal(woken, 1);
+    assert_int_equal(reactor.pending, 0);
+    for (int i = 0; i < CASES; i++)
+      if (ready & 1u << i) assert_int_equal(perform(&case_pairs[i].a, ART_OP_RECV, &byte, 1), 1);
+  }
+  reactor.random = 0;
+  for (int i = 0; i < CASES; i++) close_pair(&case_pairs[i]);
+}
+
 static void one_operation_a_direction(void **state) {
   struct pair p;
   struct trial first, second;
@@ -412,6 +451,7 @@ int main(void) {
       ON_REACTOR(cancelled_accept_loses_no_connection),
       ON_REACTOR(cancelled_connect_goes_on_in_the_kernel),
       ON_REACTOR(forget_cancels_and_wakes_what_waits),
+      ON_REACTOR(a_waker_may_cancel_other_operations),
       ON_REACTOR(one_operation_a_direction),
   };
   int failed = 0;

@@ -85,7 +85,9 @@ local function iterate(ch)
   return v
 end
 
-add("channel as an iterator", { new = async.channel, wait = iterate, wake = send, answer = { "message" }, close = close })
+add("channel as an iterator", {
+  new = async.channel, wait = iterate, wake = send, answer = { "message" }, close = close,
+})
 
 -- One to many --------------------------------------------------------------------------------------------------------
 
@@ -205,6 +207,27 @@ lock("semaphore of several", function() return async.semaphore(3) end, "acquire"
 lock("rwlock read", async.rwlock, "write", "read")
 lock("rwlock write behind a reader", async.rwlock, "read", "write")
 lock("rwlock write behind a writer", async.rwlock, "write", "write")
+
+-- Permits are there, but somebody who wants more is before it.
+add("semaphore behind one who asks for more", {
+  new = function()
+    local semaphore = async.semaphore(3)
+    local s = { semaphore = semaphore, guard = semaphore:acquire(2) }
+    s.before = async.try_spawn(function() semaphore:acquire(3):release() end)
+    async.sleep(0)
+    return s
+  end,
+  wait = function(s) return s.semaphore:acquire(1) end,
+  finish = give_back,
+  wake = function(s) s.guard:release() end,
+  stays = true, indirect = true,
+  ends = {
+    ["the one before, by a cancel"] = function(s)
+      s.before:cancel()
+      return "done"
+    end,
+  },
+})
 
 -- Meetings -----------------------------------------------------------------------------------------------------------
 
@@ -352,6 +375,18 @@ add("waker", {
     s.latest = async.waker()
     return s.latest
   end,
+})
+
+add("park, the second of two", { -- of which the first had a permit
+  new = function() return { latest = nil } end,
+  wait = function(s)
+    s.latest = async.waker()
+    s.latest:wake()
+    async.park()
+    return async.park()
+  end,
+  wake = function(s) if s.latest then s.latest:wake() end end,
+  answer = {}, personal = true, forgets = true,
 })
 
 add("poll", {

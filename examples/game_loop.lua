@@ -5,11 +5,13 @@ local async = require "asyncrt"
 
 local FRAMES = math.tointeger(tonumber(arg[1] or 600)) or error("usage: game_loop.lua [frames]", 0)
 local FRAME = 1 / 60 -- seconds of game time
-local BUDGET = 0.004 -- seconds of real time that scripts may take of a frame
+local BUDGET = 0.002 -- seconds of real time that scripts may take of a frame
+local SLICE = 0.0005 -- a script that does not suspend for so long is put behind the others
 local VILLAGERS = 1000
 
 local rt = async.runtime {
   clock = "manual",
+  slice = SLICE,
   on_error = function(err, task) print(("  a script failed, the game goes on: %s: %s"):format(task:name(), err)) end,
 }
 
@@ -77,6 +79,18 @@ local function villager()
   end
 end
 
+-- In every frame, with the time since the last one.
+local windmill = 0 -- turns
+local function miller()
+  while true do windmill = windmill + 0.5 * async.next_frame() end
+end
+
+-- A bug, too: it never waits. Without SLICE it would be the last that this game did.
+local thoughts = 0
+local function philosopher()
+  while true do thoughts = thoughts + 1 end
+end
+
 -- The game ------------------------------------------------------------------------------------------------------------
 
 local boarding = async.future()
@@ -84,9 +98,11 @@ rt:spawn_with({ name = "guard" }, guard, { x = 0, speed = 1 })
 rt:spawn_with({ name = "ferryman" }, ferry, boarding)
 rt:spawn_with({ name = "alarm" }, alarm)
 rt:spawn_with({ name = "cook" }, cook)
+rt:spawn_with({ name = "miller" }, miller)
+rt:spawn_with({ name = "philosopher" }, philosopher)
 for _ = 1, VILLAGERS do rt:spawn(villager) end
 
-local paused, longest = 0, 0
+local paused, longest, late = 0, 0, 0
 local start = os.clock()
 for frame = 1, FRAMES do
   local frame_start = os.clock()
@@ -97,10 +113,14 @@ for frame = 1, FRAMES do
     rt:advance(FRAME, BUDGET) -- runs every script whose time has come
   end
   rt:tick(BUDGET) -- I/O, paused or not, and what the budget of advance cut off
-  longest = math.max(longest, os.clock() - frame_start) -- here a game draws, and waits for the next frame
-end
+  local took = os.clock() - frame_start
+  longest = math.max(longest, took)
+  if took > FRAME then late = late + 1 end
+end -- here a game draws, and waits for the next frame
 rt:close()
 
 print(("%d frames, %d of them paused: %.2f s of game time in %.2f s of processor time"):format(
   FRAMES, paused, (FRAMES - paused) * FRAME, os.clock() - start))
-print(("%d villagers made %d steps; the longest frame took %.1f ms"):format(VILLAGERS, steps, longest * 1000))
+print(("%d villagers made %d steps, the windmill %.1f turns, the philosopher thought %.1e times"):format(
+  VILLAGERS, steps, windmill, thoughts))
+print(("the longest frame took %.1f ms, %d of them more than there is at 60 a second"):format(longest * 1000, late))

@@ -97,7 +97,7 @@ describe("game_loop", function()
     assert.same({ "all quiet at the gate", "all quiet at the well",
                   "all quiet at the gate", "all quiet at the well", "goes off duty" }, by.guard)
     assert.matches("600 frames, 60 of them paused: 9.00 s of game time", output, 1, true)
-    assert.matches("1000 villagers made %d%d%d%d%d steps", output)
+    assert.matches("1000 villagers made %d%d%d%d%d steps, the windmill 4.5 turns, the philosopher thought", output)
   end)
 
   it("goes on when a script fails, and says which", function()

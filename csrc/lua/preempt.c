@@ -43,16 +43,23 @@ static void tick(struct art_ticker *ticker) {
   if (p->ticks >= TICKS || (t->flags & ART_DOOMED) != 0) lua_sethook(co, hook, LUA_MASKCOUNT, 1);
 }
 
-/* lua_sethook is not re-entrant. After so many instructions; 0: no hook. */
-static void set_hook(struct art_preempt *p, lua_State *co, int count) {
+enum when { NEVER, NEXT_INSTRUCTION, NEXT_RETURN };
+
+/* lua_sethook is not re-entrant. Once Lua cannot yield, the function that is in the way has to return first. */
+static void set_hook(struct art_preempt *p, lua_State *co, enum when when) {
+  static const struct {
+    int mask, count;
+  } how[] = {[NEVER] = {0, 0},
+             [NEXT_INSTRUCTION] = {LUA_MASKCOUNT, 1},
+             [NEXT_RETURN] = {LUA_MASKRET | LUA_MASKCOUNT, RETRY_INSTRUCTIONS}};
   p->busy = true;
-  lua_sethook(co, count == 0 ? NULL : hook, count == 0 ? 0 : LUA_MASKCOUNT, count);
+  lua_sethook(co, when == NEVER ? NULL : hook, how[when].mask, how[when].count);
   p->busy = false;
 }
 
 static void unset_hook(const struct art_lua *state, lua_State *co) {
   if (state->active != NULL)
-    set_hook(&state->active->preempt, co, 0);
+    set_hook(&state->active->preempt, co, NEVER);
   else
     lua_sethook(co, NULL, 0, 0);
 }
@@ -132,15 +139,18 @@ static void yield(lua_State *L, struct art_lua_task *t) {
 static void do_it(lua_State *L, struct art_preempt *p, struct art_lua_task *t, enum art_act act) {
   switch (act) {
   case ART_ACT_NOTHING: return;
-  case ART_ACT_RETRY: set_hook(p, L, RETRY_INSTRUCTIONS); return;
+  case ART_ACT_RETRY:
+    p->owes = true;
+    set_hook(p, L, NEXT_RETURN);
+    return;
   case ART_ACT_YIELD: yield(L, t); return;
   case ART_ACT_REFUSE:
     p->owes = true;
-    set_hook(p, L, 1);
+    set_hook(p, L, NEXT_INSTRUCTION);
     break;
   case ART_ACT_STOP:
     t->flags |= ART_DOOMED;
-    set_hook(p, L, 1);
+    set_hook(p, L, NEXT_INSTRUCTION);
     break;
   default: p->ticks = 1; break; /* a new slice to unwind in */
   }
@@ -172,7 +182,12 @@ static void hook(lua_State *L, lua_Debug *ar) {
     }
     t->flags &= (uint16_t)~ART_DOOMED; /* it has left what was cancelled */
   }
-  set_hook(p, L, 0);
+  if (ar->event !=
+      LUA_HOOKCOUNT) { /* a function returns: it is no place to yield, but what comes after it may be */
+    if (can_yield(L, t)) set_hook(p, L, NEXT_INSTRUCTION);
+    return;
+  }
+  set_hook(p, L, NEVER);
   do_it(L, p, t, what_to_do(L, ar, p, t));
 }
 
@@ -200,7 +215,7 @@ void art_preempt_end(struct art_lua_runtime *rt) {
 void art_preempt_enter(lua_State *co, const struct art_lua_task *t) {
   struct art_preempt *p = &t->rt->preempt;
   bool due = (t->flags & ART_DOOMED) != 0 || (p->owes && p->poll == t->rt->core->executor.polls);
-  if (due && lua_gethookmask(co) == 0) set_hook(p, co, 1);
+  if (due && lua_gethookmask(co) == 0) set_hook(p, co, NEXT_INSTRUCTION);
 }
 
 void art_preempt_forget(lua_State *co) {

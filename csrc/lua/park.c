@@ -200,6 +200,12 @@ static struct art_task *run(struct art_executor *ex, struct art_task *core);
 
 const struct art_task_class art_lua_task_class = {.run = run};
 
+/* Said before anything that may run Lua between two polls: from one to the next nothing does. */
+static inline void nobody_runs(struct art_lua *state) {
+  state->current = NULL;
+  state->running = state->entered = NULL;
+}
+
 /* Every return after a yield is mispredicted, for a yield is a long jump: so there is no frame between this loop and
 ** the one lua_resume. 'profiled' is known where it is made part of the two functions below. */
 static inline __attribute__((always_inline)) struct art_task *
@@ -212,21 +218,25 @@ poll_all(struct art_executor *ex, struct art_task *core, bool profiled) {
   do {
     struct art_lua_task *t = ART_CONTAINER(core, struct art_lua_task, core);
     int nargs = 0, nresults;
-    if (t->co == NULL && (nargs = first_poll(t)) == 0) continue;
+    if (t->co == NULL) {
+      nobody_runs(state);
+      if ((nargs = first_poll(t)) == 0) continue;
+    }
     t->wait = NULL;
     t->polls++;
     t->polled_s = now_s;
     state->current = t;
     state->running = state->entered = t->co;
     int status = lua_resume(t->co, host, nargs, &nresults);
-    state->current = NULL;
-    state->running = state->entered = NULL;
     if (profiled) art_usage_polled(rt, t);
-    if (status == LUA_YIELD && t->wait != NULL)
+    if (status == LUA_YIELD && t->wait != NULL) {
       art_executor_put(ex, core);
-    else
+    } else {
+      nobody_runs(state);
       not_parked(t, status, nresults);
+    }
   } while ((core = art_executor_next(ex)) != NULL && core->klass == &art_lua_task_class);
+  nobody_runs(state);
   art_preempt_end(rt);
   return core;
 }

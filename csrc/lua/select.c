@@ -40,12 +40,29 @@ static bool is_off(lua_State *L, int i) {
 }
 
 /* NULL: it is switched off, or nothing that can be waited for. */
-static const struct art_case *case_at(lua_State *L, int i) {
+static const struct art_case *find_case(lua_State *L, int i) {
   if (lua_type(L, i) != LUA_TUSERDATA || !lua_getmetatable(L, i)) return NULL;
   lua_rawgetp(L, -1, &case_key);
   const struct art_case *c = lua_touserdata(L, -1);
   lua_pop(L, 2);
   return c;
+}
+
+#define FEW 32
+
+/* A select that has not begun to wait: its cases are the first n of the stack. */
+struct look {
+  lua_State *L;
+  struct art_lua_task *t;
+  int n;
+  bool listed; /* they came in a list */
+  bool unsure; /* those that are unsure may still be ready */
+  const struct art_case
+      *first[FEW]; /* of the first of them what they are, so that it is found but once */
+};
+
+static const struct art_case *case_at(const struct look *look, int i) {
+  return i <= FEW ? look->first[i - 1] : find_case(look->L, i);
 }
 
 void art_bad_case(lua_State *L, int i, bool listed, const char *problem) {
@@ -76,41 +93,34 @@ static void unpack(lua_State *L) {
   lua_remove(L, 1);
 }
 
-/* Is it a list? The stack is the cases, all of a type that will do. */
-static bool check_types(lua_State *L) {
-  bool listed = is_list(L);
+/* The stack is the cases, all of a type that will do. */
+static void check_types(struct look *look) {
+  lua_State *L = look->L;
+  look->listed = is_list(L);
   if (lua_gettop(L) == 0) bad_type(L, 1, false);
-  if (listed) unpack(L);
-  int on = 0, n = lua_gettop(L);
-  for (int i = 1; i <= n; i++) {
-    if (is_off(L, i)) continue;
-    if (case_at(L, i) == NULL) bad_type(L, i, listed);
-    on++;
+  if (look->listed) unpack(L);
+  int on = 0;
+  look->n = lua_gettop(L);
+  for (int i = 1; i <= look->n; i++) {
+    const struct art_case *c = find_case(L, i);
+    if (i <= FEW) look->first[i - 1] = c;
+    if (c == NULL && !is_off(L, i)) bad_type(L, i, look->listed);
+    on += c != NULL;
   }
   if (on == 0) luaL_error(L, "'select' has no case to wait for");
-  return listed;
 }
 
-static void check_each(lua_State *L, struct art_lua_task *t, bool listed) {
-  int n = lua_gettop(L);
-  for (int i = 1; i <= n; i++) {
-    const struct art_case *c = case_at(L, i);
-    if (c != NULL && c->check != NULL) c->check(L, i, t, listed);
+static void check_each(const struct look *look) {
+  for (int i = 1; i <= look->n; i++) {
+    const struct art_case *c = case_at(look, i);
+    if (c != NULL && c->check != NULL) c->check(look->L, i, look->t, look->listed);
   }
 }
 
 /* --- at once ------------------------------------------------------------------------------------------------------ */
 
-/* What a select of 't' looks at: the first n of the stack, and whether also at those that are unsure. */
-struct look {
-  lua_State *L;
-  struct art_lua_task *t;
-  int n;
-  bool unsure;
-};
-
 static bool is_ready(const struct look *look, int i) {
-  const struct art_case *c = case_at(look->L, i);
+  const struct art_case *c = case_at(look, i);
   if (c == NULL || (c->unsure && !look->unsure)) return false;
   return c->is_ready(look->L, i, look->t);
 }
@@ -134,7 +144,7 @@ static int take_any(struct look *look) {
   while ((ready = count_ready(look)) > 0) {
     uint64_t random = ready == 1 ? 0 : art_executor_random(look->t->core.executor);
     int i = find_ready(look, (int)((random >> 16) % (unsigned)ready));
-    const struct art_case *c = i == 0 ? NULL : case_at(L, i);
+    const struct art_case *c = i == 0 ? NULL : case_at(look, i);
     lua_pushinteger(L, i);
     int results = c == NULL ? -1 : c->take(L, i, look->t); /* a finaliser may have been faster */
     if (results >= 0) return 1 + results;
@@ -182,21 +192,22 @@ bool art_waits_in_select(const struct art_lua_task *t) {
   return t->wait == &select_wait;
 }
 
-static void init_branch(lua_State *L, struct art_selection *s, int i, int *place) {
+static void init_branch(const struct look *look, struct art_selection *s, int i, int *place) {
   struct art_branch *b = &s->branch[i - 1];
-  b->is = case_at(L, i);
+  b->is = case_at(look, i);
   b->of = s;
   b->waker.wake = wake;
   b->party.waiter.waker = &b->waker;
-  b->party.co = L;
+  b->party.co = look->L;
   if (b->is != NULL && b->is->prepare != NULL) b->place = (*place)++;
 }
 
 /* [-0, +n, m] */
-static struct art_selection *new_selection(lua_State *L, struct art_lua_task *t) {
-  int n = lua_gettop(L), place = n + 1;
+static struct art_selection *new_selection(const struct look *look) {
+  lua_State *L = look->L;
+  int n = look->n, place = n + 1;
   for (int i = 1; i <= n; i++) {
-    const struct art_case *c = case_at(L, i);
+    const struct art_case *c = case_at(look, i);
     if (c == NULL || c->prepare == NULL) continue;
     art_check_stack(L, LUA_MINSTACK, NULL);
     c->prepare(L, i);
@@ -204,10 +215,10 @@ static struct art_selection *new_selection(lua_State *L, struct art_lua_task *t)
   size_t size = sizeof(struct art_selection) + (size_t)n * sizeof(struct art_branch);
   struct art_selection *s = lua_newuserdatauv(L, size, 0);
   memset(s, 0, size);
-  s->task = t;
+  s->task = look->t;
   s->n = n;
   s->place = lua_gettop(L);
-  for (int i = 1; i <= n; i++) init_branch(L, s, i, &place);
+  for (int i = 1; i <= n; i++) init_branch(look, s, i, &place);
   art_check_stack(L, LUA_MINSTACK, NULL); /* for what is given: that must not fail any more */
   return s;
 }
@@ -250,16 +261,17 @@ static void wait_in_all(lua_State *L, struct art_selection *s) {
   }
 }
 
-static int select_or_wait(lua_State *L, struct art_lua_task *t) {
-  struct look look = {.L = L, .t = t, .n = lua_gettop(L), .unsure = true};
-  art_check_stack(L, 8, NULL);
-  int results = take_any(&look);
+static int select_or_wait(struct look *look) {
+  lua_State *L = look->L;
+  struct art_lua_task *t = look->t;
+  look->unsure = true;
+  int results = take_any(look);
   if (results >= 0) return art_return(L, t, results);
-  struct art_selection *s = new_selection(L, t);
-  look.unsure = false;
-  if (count_ready(&look) > 0) { /* a finaliser came while memory was found */
+  struct art_selection *s = new_selection(look);
+  look->unsure = false;
+  if (count_ready(look) > 0) { /* a finaliser came while memory was found */
     lua_settop(L, s->n);
-    return select_or_wait(L, t);
+    return select_or_wait(look);
   }
   wait_in_all(L, s);
   t->parking.io.with = s;
@@ -269,10 +281,13 @@ static int select_or_wait(lua_State *L, struct art_lua_task *t) {
 
 /* async.select(a, b, ...) or select{a, b, ...} */
 static int select_any(lua_State *L) {
-  bool listed = check_types(L);
-  struct art_lua_task *t = art_checkpoint(L, "select");
-  check_each(L, t, listed);
-  return select_or_wait(L, t);
+  struct look look;
+  look.L = L;
+  check_types(&look);
+  look.t = art_checkpoint(L, "select");
+  check_each(&look);
+  art_check_stack(L, 8, NULL);
+  return select_or_wait(&look);
 }
 
 const luaL_Reg art_select_functions[] = {{"select", select_any}, {NULL, NULL}};

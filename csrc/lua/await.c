@@ -10,6 +10,7 @@
 #include "lua/task.h"
 #include "lua/trace.h"
 #include "lua/unobserved.h"
+#include "lua/view.h"
 
 enum { TARGET = 1 };
 
@@ -98,7 +99,8 @@ static int wait_or_answer(lua_State *L, const char *name, lua_KFunction k,
   struct art_lua_task *t = art_checkpoint(L, name);
   if (target->outcome != ART_OPEN) return art_return(L, t, answer(L, target));
   art_check_not_above(L, t, target);
-  art_check_no_cycle(L, &(struct art_closing){.t = t, .first = target, .ends = true}, TARGET);
+  if (art_is_waiting(target) || target->scope->owner == target) /* else it waits for nobody */
+    art_check_no_cycle(L, &(struct art_closing){.t = t, .first = target, .ends = true}, TARGET);
   wait_for(t, target);
   return art_park(L, t, &task_wait, k, (lua_KContext)t);
 }

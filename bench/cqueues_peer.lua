@@ -80,6 +80,42 @@ function work.timeout(report, size)
   report("timeout", value)
 end
 
+-- Channels of a ring and two conditions.
+function work.talk(report, size)
+  local n = size(50000)
+  local condition = require "cqueues.condition"
+  local function new_channel(capacity)
+    return { capacity = capacity, first = 0, count = 0, slots = {}, filled = condition.new(), freed = condition.new() }
+  end
+  local function send(c, value)
+    while c.count >= c.capacity do c.freed:wait() end
+    c.slots[(c.first + c.count) % c.capacity + 1] = value
+    c.count = c.count + 1
+    c.filled:signal(1)
+  end
+  local function recv(c)
+    while c.count == 0 do c.filled:wait() end
+    local value = c.slots[c.first + 1]
+    c.first = (c.first + 1) % c.capacity
+    c.count = c.count - 1
+    c.freed:signal(1)
+    return value
+  end
+  local controller = cqueues.new()
+  local a, b, c = new_channel(1), new_channel(1), new_channel(64)
+  controller:wrap(function()
+    for i = 1, n do
+      send(a, i)
+      recv(b)
+    end
+  end)
+  controller:wrap(function() for _ = 1, n do send(b, (recv(a))) end end)
+  report("pingpong", measure.ns(2 * n, function() run(controller) end))
+  for _ = 1, 4 do controller:wrap(function() for i = 1, n do send(c, i) end end) end
+  controller:wrap(function() for _ = 1, 4 * n do recv(c) end end)
+  report("producers", measure.ns(4 * n, function() run(controller) end))
+end
+
 function work.memory(report, size)
   local n = size(100000)
   local controller = cqueues.new()

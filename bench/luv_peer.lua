@@ -150,6 +150,56 @@ function work.timeout(report, size)
   uv.run()
 end
 
+-- Channels over the scheduler: a ring of slots, lists of who waits.
+local function new_channel(capacity)
+  return { capacity = capacity, first = 0, count = 0, slots = {}, senders = {}, receivers = {}, s = 0, r = 0 }
+end
+
+local function wait_in(list, c, n)
+  c[n] = c[n] + 1
+  list[c[n]] = running()
+  suspend()
+end
+
+local function wake_one(list, c, n)
+  if c[n] == 0 then return end
+  local co = table.remove(list, 1)
+  c[n] = c[n] - 1
+  make_ready(co)
+end
+
+local function send(c, value)
+  while c.count >= c.capacity do wait_in(c.senders, c, "s") end
+  c.slots[(c.first + c.count) % c.capacity + 1] = value
+  c.count = c.count + 1
+  wake_one(c.receivers, c, "r")
+end
+
+local function recv(c)
+  while c.count == 0 do wait_in(c.receivers, c, "r") end
+  local value = c.slots[c.first + 1]
+  c.first = (c.first + 1) % c.capacity
+  c.count = c.count - 1
+  wake_one(c.senders, c, "s")
+  return value
+end
+
+function work.talk(report, size)
+  local n = size(200000)
+  local a, b, c = new_channel(1), new_channel(1), new_channel(64)
+  spawn(function()
+    for i = 1, n do
+      send(a, i)
+      recv(b)
+    end
+  end)
+  spawn(function() for _ = 1, n do send(b, (recv(a))) end end)
+  report("pingpong", measure.ns(2 * n, uv.run))
+  for _ = 1, 4 do spawn(function() for i = 1, n do send(c, i) end end) end
+  spawn(function() for _ = 1, 4 * n do recv(c) end end)
+  report("producers", measure.ns(4 * n, uv.run))
+end
+
 function work.memory(report, size)
   local n = size(100000)
   local function lie() sleep(3600000) end

@@ -96,7 +96,7 @@ local function measure(prefix, name, workload, scale)
   end
   local ok, how, code = pipe:close()
   if ok and next(found) then return found end
-  if ok and message == "absent" then return nil, message end
+  if ok and (message == "absent" or message == "none") then return nil, message end
   return nil, ("%s (%s %d)"):format(message or "no figures", how, code)
 end
 
@@ -136,7 +136,9 @@ local function main()
   local function step(name, workload, round)
     if not options.wanted[name] or notes[name] or given_up[name .. workload] then return end
     local found, why = measure(prefix, name, workload, options.scale)
-    if found then keep(name, round, found) else give_up(name, workload, why) end
+    if why == "none" then
+      given_up[name .. workload] = true
+    elseif found then keep(name, round, found) else give_up(name, workload, why) end
   end
 
   local start = os.time()

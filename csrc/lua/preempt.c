@@ -175,18 +175,17 @@ static void hook(lua_State *L, lua_Debug *ar) {
     return;
   }
   struct art_preempt *p = &t->rt->preempt;
-  if ((t->flags & ART_DOOMED) != 0) {
-    if (art_cancelled_by(t) != NULL) {
-      unwind_on(L, p, t);
-      return;
-    }
-    t->flags &= (uint16_t)~ART_DOOMED; /* it has left what was cancelled */
-  }
+  bool doomed = (t->flags & ART_DOOMED) != 0 && art_cancelled_by(t) != NULL;
   if (ar->event !=
-      LUA_HOOKCOUNT) { /* a function returns: it is no place to yield, but what comes after it may be */
-    if (can_yield(L, t)) set_hook(p, L, NEXT_INSTRUCTION);
+      LUA_HOOKCOUNT) { /* a function returns: no place to yield, but what comes after it may be one */
+    if (doomed || can_yield(L, t)) set_hook(p, L, NEXT_INSTRUCTION);
     return;
   }
+  if (doomed) {
+    unwind_on(L, p, t);
+    return;
+  }
+  t->flags &= (uint16_t)~ART_DOOMED; /* it has left what was cancelled */
   set_hook(p, L, NEVER);
   do_it(L, p, t, what_to_do(L, ar, p, t));
 }

@@ -5,7 +5,6 @@ require "asyncrt.version"
 local core = require "asyncrt.core"
 local errors = require "asyncrt.errors"
 local combinators = require "asyncrt.combinators"
-local inside = require "asyncrt.inside"
 require "asyncrt.report"
 core.layer()
 
@@ -51,17 +50,18 @@ local async = {
   condition = core.condition,
   barrier = core.barrier,
   once = require "asyncrt.once".once,
-  sort = require "asyncrt.sort".sort,
-  gsub = require "asyncrt.gsub".gsub,
-  require = require "asyncrt.require".require,
+  -- What few scripts call is loaded when it is first called; as tail calls, so that the caller is where it was.
+  sort = function(...) return require "asyncrt.sort".sort(...) end,
+  gsub = function(...) return require "asyncrt.gsub".gsub(...) end,
+  require = function(...) return require "asyncrt.require".require(...) end,
   net = require "asyncrt.net",
   copy = require "asyncrt.copy".copy,
   check = errors.check,
   is_cancelled = errors.is_cancelled,
   is_timeout = errors.is_timeout,
   traceback = errors.traceback,
-  tasks = inside.tasks,
-  dump = inside.dump,
+  tasks = function(...) return require "asyncrt.inside".tasks(...) end,
+  dump = function(...) return require "asyncrt.inside".dump(...) end,
   stats = core.stats,
   profile = core.profile,
 }

@@ -76,7 +76,7 @@ build-gcc-werror: $(addsuffix .o,$(call programs,gcc-werror,core/*.c) $(call pro
 build-clang-werror: $(addsuffix .o,$(call programs,clang-werror,core/*.c) $(call programs,clang-werror,sweep/*.c))
 build-asan: $(BUILD)/asan/lib/asyncrt/core.so
 build-asan: $(call programs,asan,core/*_test.c) $(call programs,asan,canary/*_asan.c)
-build-tsan: $(call programs,tsan,core/*_test.c) $(call programs,tsan,canary/*_tsan.c)
+build-tsan: $(call programs,tsan,core/*_test.c) $(call programs,tsan,canary/*_tsan.c) $(BUILD)/tsan/spec/sweep/threads
 build-sweep: $(call programs,sweep,sweep/*.c)
 
 deps:

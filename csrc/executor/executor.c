@@ -169,13 +169,17 @@ static bool has_ready(const struct art_executor *ex) {
   return any;
 }
 
+bool art_executor_has_turn(const struct art_executor *ex) {
+  return ex->woken.first != NULL || has_ready(ex) || (ex->hogs.first != NULL && !ex->hogs_wait);
+}
+
 /* If the time ended the last turn before it came to the ready tasks, the woken ones go on with the polls that they had
 ** left: a flood of them keeps nobody waiting from one short tick to the next. */
 static void begin_turn(struct art_executor *ex, unsigned max_polls) {
   bool goes_on = ex->ready_left == max_polls && has_ready(ex);
   if (!goes_on) ex->woken_left = max_polls;
   ex->ready_left = max_polls;
-  ex->hog_left = true;
+  ex->hog_left = !ex->hogs_wait;
 }
 
 void art_executor_run(struct art_executor *ex, unsigned max_polls, uint64_t until_ns) {

@@ -43,6 +43,7 @@ struct art_executor {
   unsigned budget;      /* operations left to the running poll */
   enum art_phase phase; /* on whose behalf wakes come in */
   bool ticking;         /* a host drives: yields last until the next tick */
+  bool hogs_wait;       /* a manual clock is on its way: hogs go on where it arrives */
   bool exposed;         /* a host waits on the descriptor: the next push must notify it */
   bool seeded;
   unsigned
@@ -61,6 +62,9 @@ void art_executor_seed(struct art_executor *ex, uint64_t seed);
 /* Polls at most max_polls tasks woken by drivers and as many ready ones, until until_ns (monotonic; ART_NEVER: no
 ** clock is read), at least one. */
 void art_executor_run(struct art_executor *ex, unsigned max_polls, uint64_t until_ns);
+
+/* Would a turn poll somebody now? */
+bool art_executor_has_turn(const struct art_executor *ex);
 
 /* What yielded since the last call becomes ready. */
 void art_executor_undefer(struct art_executor *ex);

@@ -78,7 +78,7 @@ static bool is_late(uint64_t until_ns) {
 static void run_ready(struct art_runtime *rt, uint64_t until_ns) {
   while (art_runtime_is_ours(rt)) {
     art_runtime_poll_drivers(rt);
-    if (!art_executor_ready(&rt->executor)) return;
+    if (!art_executor_has_turn(&rt->executor)) return;
     art_executor_run(&rt->executor, ART_TURN_POLLS, until_ns);
     if (is_late(until_ns)) return;
   }
@@ -118,14 +118,17 @@ static void advance_to(struct art_runtime *rt, uint64_t end_ns, uint64_t until_n
   art_clock_set(&rt->clock, end_ns);
   art_runtime_advance_timers(rt);
   begin_frame(rt, true);
-  if (!is_late(until_ns)) run_ready(rt, until_ns);
 }
 
+/* Hogs go on once the clock is there: a slice of theirs at every stop would leave the others none of the budget. */
 void art_runtime_advance_inside(struct art_runtime *rt, uint64_t dt_ns, uint64_t budget_ns) {
-  uint64_t now = art_runtime_now_ns(rt);
-  rt->executor.ticking = true;
-  advance_to(rt, dt_ns >= ART_NEVER - now ? ART_NEVER - 1 : now + dt_ns, until(budget_ns));
-  rt->executor.ticking = false;
+  struct art_executor *ex = &rt->executor;
+  uint64_t now = art_runtime_now_ns(rt), until_ns = until(budget_ns);
+  ex->ticking = ex->hogs_wait = true;
+  advance_to(rt, dt_ns >= ART_NEVER - now ? ART_NEVER - 1 : now + dt_ns, until_ns);
+  ex->hogs_wait = false;
+  if (!is_late(until_ns)) run_ready(rt, until_ns);
+  ex->ticking = false;
 }
 
 /* A task may have forked: then this is the child's answer. */

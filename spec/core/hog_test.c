@@ -96,6 +96,29 @@ static void who_was_a_hog_is_none_once_it_has_parked(void **state) {
   assert_int_equal(rt->executor.hog_poll, rt->executor.polls);
 }
 
+/* Sleeps from one to the next of many deadlines. */
+static enum art_poll sleep_on(struct actor *self) {
+  if (self->sleep == NULL) self->sleep = art_sleep_new(rt);
+  while (art_sleep(self->cx, self->sleep, self->deadline_ns) == ART_READY) self->deadline_ns += 10;
+  return ART_PENDING;
+}
+
+static void a_hog_has_one_slice_an_advance(void **state) {
+  struct hog h;
+  struct actor *s = cast('s', sleep_on);
+  (void)state;
+  use_clock(ART_CLOCK_MANUAL);
+  clear_trace();
+  s->deadline_ns = 10;
+  start(s);
+  start_hog(&h, 'x', 100);
+  assert_int_equal(art_runtime_advance(rt, 50, ART_NEVER), 1);
+  assert_string_equal(trace, "sxsssssx"); /* its first poll, and a slice where the clock arrives */
+  clear_trace();
+  assert_int_equal(art_runtime_advance(rt, 50, ART_NEVER), 1);
+  assert_string_equal(trace, "sssssx");
+}
+
 static void a_seed_changes_nothing_of_that(void **state) {
   struct hog h[3];
   (void)state;
@@ -129,6 +152,7 @@ int main(void) {
       ON_RUNTIME(a_hog_runs_once_a_tick),
       ON_RUNTIME(a_spent_budget_leaves_hogs_to_the_next_tick),
       ON_RUNTIME(who_was_a_hog_is_none_once_it_has_parked),
+      ON_RUNTIME(a_hog_has_one_slice_an_advance),
       ON_RUNTIME(a_seed_changes_nothing_of_that),
       ON_RUNTIME(hogs_that_were_ended_in_their_queue_are_purged),
   };

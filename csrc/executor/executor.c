@@ -170,7 +170,9 @@ static bool has_ready(const struct art_executor *ex) {
 }
 
 bool art_executor_has_turn(const struct art_executor *ex) {
-  return ex->woken.first != NULL || has_ready(ex) || (ex->hogs.first != NULL && !ex->hogs_wait);
+  if (ex->queued == 0) return false;
+  bool hogs_count = ex->hogs.first == NULL || !ex->hogs_wait;
+  return hogs_count || ex->woken.first != NULL || has_ready(ex);
 }
 
 /* If the time ended the last turn before it came to the ready tasks, the woken ones go on with the polls that they had

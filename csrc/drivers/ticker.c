@@ -109,6 +109,12 @@ void art_ticker_stop(struct art_ticker *t) {
   set_time(t, 0);
 }
 
+uint64_t art_ticker_used_ns(void) {
+  struct timespec used = {0};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+}
+
 void art_ticker_destroy(struct art_ticker *t, bool ours) {
   if (t->period_ns != 0 && ours) delete (t);
   t->period_ns = 0;

@@ -25,6 +25,9 @@ int art_ticker_set(struct art_ticker *t, uint64_t period_ns);
 void art_ticker_start(struct art_ticker *t);
 void art_ticker_stop(struct art_ticker *t);
 
+/* How much processor time the calling thread has used. A system call. */
+uint64_t art_ticker_used_ns(void);
+
 /* 'ours': this is the process that it was set in. From here on no tick comes. */
 void art_ticker_destroy(struct art_ticker *t, bool ours);
 

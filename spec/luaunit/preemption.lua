@@ -3,7 +3,7 @@
 local lu = require "luaunit"
 local async = require "asyncrt"
 
-local SLICE = 0.0005 -- calls that Lua cannot yield across must be much shorter
+local SLICE = 0.001 -- calls that Lua cannot yield across must be much shorter, also on a machine that is slow and busy
 local ROUNDS = 100 -- of each workload; enough for pre-emptions in it
 local ENOUGH = 100 -- of those, in all
 
@@ -17,6 +17,8 @@ local function generator(depth, n)
   end
   return coroutine.wrap(function() for value in generator(depth - 1, n) do coroutine.yield(value + 1) end end)
 end
+
+collectgarbage "incremental" -- a generational collector does all at once now and then, in the middle of a sort
 
 local workloads = {}
 

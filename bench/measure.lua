@@ -53,14 +53,19 @@ function measure.rss(n, fill)
   return (limits.rss() - before) / n, kept
 end
 
+-- The middle value, the lower one of two.
+function measure.median(list)
+  table.sort(list)
+  return list[(#list + 1) // 2]
+end
+
 -- Milliseconds in which this interpreter runs the chunk and ends: the median of so many starts.
 function measure.start_ms(times, chunk)
   local lua = interpreter()
   local paths = ("package.path, package.cpath = %q, %q "):format(package.path, package.cpath)
   local all = {}
   for i = 1, times do all[i] = limits.start_seconds(lua, "-e", paths .. chunk) * 1e3 end
-  table.sort(all)
-  return all[(times + 1) // 2]
+  return measure.median(all)
 end
 
 local function report(metric, value)

@@ -3,7 +3,6 @@
 -- @module asyncrt.net
 local core = require "asyncrt.core"
 local args = require "asyncrt.args"
-local server = require "asyncrt.server"
 
 local net = {}
 
@@ -170,7 +169,7 @@ function net.serve(...)
   local own, of_listen = split(opts)
   local listener, message, code = listen(host, port, of_listen)
   if not listener then return nil, message, code end
-  return server.start(listener, handler, own)
+  return require "asyncrt.server".start(listener, handler, own)
 end
 
 return net

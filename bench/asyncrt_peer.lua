@@ -30,15 +30,11 @@ function work.switch(report)
     rt:run(function() ns = measure.ns(n // 10, function() yields(n // 10) end) end)
     return ns
   end
-  local function both(forth)
-    if forth then return cost(off), cost(on) end
-    local with = cost(on)
-    return cost(off), with
-  end
   local ratios = {} -- of neighbours in time: the machine's speed wanders by more than what is looked for
-  for i = 1, 41 do
-    local without, with = both(i % 2 == 0)
-    ratios[i] = with / without
+  for i = 1, 40, 2 do -- and either goes first
+    local without, with = cost(off), cost(on)
+    local with_again, without_again = cost(on), cost(off)
+    ratios[i], ratios[i + 1] = with / without, with_again / without_again
   end
   report("slice", measure.median(ratios))
 end

@@ -1,7 +1,6 @@
 -- Bad input: every function that scripts can get at, called with what it does not take, from where it cannot be called,
 -- on what has ended. Each call is a row; spec/badinput/rows.lua makes them from the tables beside it.
 require "asyncrt"
-for _, late in ipairs { "broadcast", "interval", "server" } do require("asyncrt." .. late) end -- their methods, too
 local helper = require "spec.helper"
 helper.watch(setup, teardown)
 

@@ -225,3 +225,21 @@ describe("require", function()
     assert.same({ "a", ":preload:" }, { async.require("spec.a") })
   end)
 end)
+
+describe("a host that has taken require away", function()
+  local kept = require
+  after_each(function() rawset(_G, "require", kept) end)
+
+  it("may still call what is loaded late, if it has loaded that before", function()
+    for _, name in ipairs { "broadcast", "sort", "gsub", "require", "inside" } do kept("asyncrt." .. name) end
+    local list, found = { 2, 1 }, nil
+    rawset(_G, "require", nil)
+    async.run(function()
+      async.sort(list)
+      found = { (async.gsub("a", "a", "b")), #async.tasks(), async.broadcast(1), async.watch(1) }
+    end)
+    rawset(_G, "require", kept)
+    assert.same({ 1, 2 }, list)
+    assert.equal(4, #found)
+  end)
+end)

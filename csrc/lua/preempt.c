@@ -84,9 +84,9 @@ static void look_at_poll(struct art_preempt *p, struct art_lua_task *t) {
 /* A second slice, of processor time: a thread that others keep from running is not to blame, however many ticks it sees. */
 static bool is_obstructed_for_long(struct art_preempt *p, const struct art_lua_task *t,
                                    uint64_t slice_ns) {
-  uint64_t now = art_ticker_used_ns();
-  if (p->obstructed_ns == 0) p->obstructed_ns = now;
-  return elapsed_ns(p, t) >= 2 * slice_ns && now - p->obstructed_ns >= slice_ns;
+  if (p->obstructed_ns == 0) p->obstructed_ns = art_ticker_used_ns();
+  if (elapsed_ns(p, t) < 2 * slice_ns) return false;
+  return art_ticker_used_ns() - p->obstructed_ns >= slice_ns;
 }
 
 static bool can_yield(lua_State *L, const struct art_lua_task *t) {

@@ -20,12 +20,11 @@ struct art_preempt {
   volatile bool busy;          /* a hook is being set: the handler must not */
   volatile uint32_t poll;      /* that the ticks were counted in, by the executor's number */
   volatile uint32_t ticks;
-  uint32_t seen; /* the poll that the rest is of */
-  uint64_t
-      obstructed_ns; /* the thread's processor time when something was first in the way; 0: nothing was */
-  bool cut;          /* a cancel was raised in it */
-  bool told;         /* that it is slow */
-  bool owes;         /* it could not give way when its slice was over: it still has to */
+  uint32_t seen;          /* the poll that the rest is of */
+  uint64_t obstructed_ns; /* processor time when something was first in the way; 0: nothing was */
+  bool cut;               /* a cancel was raised in it */
+  bool told;              /* that it is slow */
+  bool owes;              /* it could not give way when its slice was over: it still has to */
 };
 
 void art_preempt_init(struct art_preempt *p);

@@ -1,33 +1,13 @@
 --- asyncrt: an asynchronous runtime for Lua. A Lua coroutine is a future: the run loop resumes it, it leaves its
 -- waker with what it waits for and yields, the waker puts it back on the run queue.
 -- @module asyncrt
+local require = require -- scripts may be left without
 require "asyncrt.version"
 local core = require "asyncrt.core"
 local errors = require "asyncrt.errors"
+local combinators = require "asyncrt.combinators"
 require "asyncrt.report"
 core.layer()
-
--- What many scripts never call is loaded at its first call.
-local late = {
-  interval = function() return require "asyncrt.interval" end,
-  combinators = function() return require "asyncrt.combinators" end,
-  broadcast = function() return require "asyncrt.broadcast" end,
-  once = function() return require "asyncrt.once" end,
-  sort = function() return require "asyncrt.sort" end,
-  gsub = function() return require "asyncrt.gsub" end,
-  require = function() return require "asyncrt.require" end,
-  copy = function() return require "asyncrt.copy" end,
-  inside = function() return require "asyncrt.inside" end,
-}
-
--- A tail call: the caller is where it was.
-local function later(load, name)
-  local fn
-  return function(...)
-    fn = fn or load()[name]
-    return fn(...)
-  end
-end
 
 local async = {
   run = core.run,
@@ -49,11 +29,11 @@ local async = {
   sleep_until = core.sleep_until,
   now = core.now,
   next_frame = core.next_frame,
-  interval = later(late.interval, "interval"),
-  all = later(late.combinators, "all"),
-  race = later(late.combinators, "race"),
-  map = later(late.combinators, "map"),
-  each = later(late.combinators, "each"),
+  interval = require "asyncrt.interval".interval,
+  all = combinators.all,
+  race = combinators.race,
+  map = combinators.map,
+  each = combinators.each,
   waker = core.waker,
   park = core.park,
   poll = require "asyncrt.poll".poll,
@@ -62,26 +42,28 @@ local async = {
   select = core.select,
   after = core.after,
   at = core.at,
-  broadcast = later(late.broadcast, "broadcast"),
-  watch = later(late.broadcast, "watch"),
+  -- What few scripts call is loaded when it is first called; as tail calls, so that the caller is where it was. No more
+  -- than that: by then there may be no descriptor to read a file with.
+  broadcast = function(...) return require "asyncrt.broadcast".broadcast(...) end,
+  watch = function(...) return require "asyncrt.broadcast".watch(...) end,
   mutex = core.mutex,
   semaphore = core.semaphore,
   rwlock = core.rwlock,
   event = core.event,
   condition = core.condition,
   barrier = core.barrier,
-  once = later(late.once, "once"),
-  sort = later(late.sort, "sort"),
-  gsub = later(late.gsub, "gsub"),
-  require = later(late.require, "require"),
+  once = require "asyncrt.once".once,
+  sort = function(...) return require "asyncrt.sort".sort(...) end,
+  gsub = function(...) return require "asyncrt.gsub".gsub(...) end,
+  require = function(...) return require "asyncrt.require".require(...) end,
   net = require "asyncrt.net",
-  copy = later(late.copy, "copy"),
+  copy = require "asyncrt.copy".copy,
   check = errors.check,
   is_cancelled = errors.is_cancelled,
   is_timeout = errors.is_timeout,
   traceback = errors.traceback,
-  tasks = later(late.inside, "tasks"),
-  dump = later(late.inside, "dump"),
+  tasks = function(...) return require "asyncrt.inside".tasks(...) end,
+  dump = function(...) return require "asyncrt.inside".dump(...) end,
   stats = core.stats,
   profile = core.profile,
 }

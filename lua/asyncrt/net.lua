@@ -3,6 +3,7 @@
 -- @module asyncrt.net
 local core = require "asyncrt.core"
 local args = require "asyncrt.args"
+local server = require "asyncrt.server"
 
 local net = {}
 
@@ -169,7 +170,7 @@ function net.serve(...)
   local own, of_listen = split(opts)
   local listener, message, code = listen(host, port, of_listen)
   if not listener then return nil, message, code end
-  return require "asyncrt.server".start(listener, handler, own)
+  return server.start(listener, handler, own)
 end
 
 return net

@@ -89,12 +89,6 @@ const char *art_check_string(lua_State *L, int arg, const char *function, size_t
   return lua_tolstring(L, arg, length);
 }
 
-void *art_check_handle(lua_State *L, int arg, const char *function, const char *type) {
-  void *handle = luaL_testudata(L, arg, type);
-  if (handle == NULL) art_type_error(L, arg, function, type);
-  return handle;
-}
-
 uint64_t art_deadline(uint64_t now_ns, uint64_t delay_ns) {
   if (delay_ns == ART_NEVER || now_ns + delay_ns >= (uint64_t)NEVER_NS) return ART_NEVER;
   return now_ns + delay_ns;

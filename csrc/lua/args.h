@@ -41,9 +41,6 @@ lua_Integer art_check_integer(lua_State *L, int arg, const char *function, lua_I
 /* Strings only: numbers are not converted. */
 const char *art_check_string(lua_State *L, int arg, const char *function, size_t *length);
 
-/* The userdata of that registered type. */
-void *art_check_handle(lua_State *L, int arg, const char *function, const char *type);
-
 /* now_ns + delay_ns, ART_NEVER if that is beyond 2^62. */
 uint64_t art_deadline(uint64_t now_ns, uint64_t delay_ns);
 

@@ -7,17 +7,19 @@
 #include "lua/park.h"
 #include "lua/task.h"
 
-#define BARRIER_NAME "asyncrt.barrier"
-
 enum { SELF = 1 };
 
 struct barrier {
+  struct art_handle handle;
   struct art_waitlist waiters;
   uint32_t n, waiting;
 };
 
+const struct art_kind art_barrier_kind = {.name = "asyncrt.barrier",
+                                          .size = sizeof(struct barrier)};
+
 static struct barrier *check(lua_State *L, const char *function) {
-  return art_check_handle(L, SELF, function, BARRIER_NAME);
+  return art_check_handle(L, SELF, function, &art_barrier_kind);
 }
 
 /* While it waits, 'with' is the barrier; afterwards, its number. */
@@ -69,11 +71,10 @@ static int wait(lua_State *L) {
 
 static int barrier(lua_State *L) {
   lua_Integer n = art_check_integer(L, 1, "barrier", 1, INT32_MAX);
-  struct barrier *b = lua_newuserdatauv(L, sizeof *b, 0);
+  struct barrier *b = art_new_handle(L, &art_barrier_kind, 0);
   art_waitlist_init(&b->waiters);
   b->n = (uint32_t)n;
   b->waiting = 0;
-  luaL_setmetatable(L, BARRIER_NAME);
   return 1;
 }
 
@@ -83,7 +84,6 @@ static int barrier_tostring(lua_State *L) {
   return 1;
 }
 
-const char *const art_barrier_name = BARRIER_NAME;
 const luaL_Reg art_barrier_functions[] = {{"barrier", barrier}, {NULL, NULL}};
 const luaL_Reg art_barrier_methods[] = {{"wait", wait}, {NULL, NULL}};
 const luaL_Reg art_barrier_metamethods[] = {{"__tostring", barrier_tostring}, {NULL, NULL}};

@@ -4,7 +4,7 @@
 
 #include <lauxlib.h>
 
-extern const char *const art_barrier_name;
+extern const struct art_kind art_barrier_kind;
 extern const luaL_Reg art_barrier_functions[]; /* barrier */
 extern const luaL_Reg art_barrier_methods[];
 extern const luaL_Reg art_barrier_metamethods[];

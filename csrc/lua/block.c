@@ -6,14 +6,12 @@
 #include "lua/ending.h"
 #include "lua/state.h"
 
-void art_push_handle(lua_State *L, const char *type) {
-  struct art_block **handle = lua_newuserdatauv(L, sizeof *handle, 0);
-  *handle = NULL;
-  luaL_setmetatable(L, type);
+void art_push_handle(lua_State *L, const struct art_kind *kind) {
+  art_new_handle(L, kind, 0);
 }
 
 void art_give_block(lua_State *L, struct art_block *b) {
-  *(struct art_block **)lua_touserdata(L, -1) = b;
+  ((struct art_block_handle *)lua_touserdata(L, -1))->block = b;
   art_list_push(&art_lua_of(L)->blocks, &b->node);
 }
 
@@ -23,9 +21,10 @@ struct art_allocator art_state_allocator(lua_State *L) {
   return a;
 }
 
-struct art_block *art_check_block(lua_State *L, int arg, const char *function, const char *type,
-                                  bool open) {
-  struct art_block *b = *(struct art_block **)art_check_handle(L, arg, function, type);
+struct art_block *art_check_block(lua_State *L, int arg, const char *function,
+                                  const struct art_kind *kind, bool open) {
+  struct art_block *b =
+      ((struct art_block_handle *)art_check_handle(L, arg, function, kind))->block;
   if (b == NULL && open) luaL_error(L, "'%s' on a collected handle", function);
   return b;
 }
@@ -38,9 +37,10 @@ static bool is_finaliser(lua_State *L) {
 }
 
 bool art_finalise_block(lua_State *L) {
-  struct art_block **handle = lua_touserdata(L, 1), *b = *handle;
+  struct art_block_handle *handle = lua_touserdata(L, 1);
+  struct art_block *b = handle->block;
   if (!is_finaliser(L)) return false;
-  *handle = NULL;
+  handle->block = NULL;
   if (b != NULL) {
     art_list_remove(&b->node);
     b->destroy(b);

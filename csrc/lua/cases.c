@@ -29,9 +29,9 @@ static void check_task(lua_State *L, int i, struct art_lua_task *t, bool listed)
   art_check_not_above(L, t, lua_touserdata(L, i));
 }
 
-static bool task_has_ended(lua_State *L, int i, struct art_lua_task *t) {
-  (void)t;
-  return ((const struct art_lua_task *)lua_touserdata(L, i))->outcome != ART_OPEN;
+static bool task_has_ended(lua_State *L, const struct art_item *it, struct art_lua_task *t) {
+  (void)L, (void)t;
+  return ((const struct art_lua_task *)it->handle)->outcome != ART_OPEN;
 }
 
 static int take_outcome(lua_State *L, int i, struct art_lua_task *t) {
@@ -49,16 +49,17 @@ static int take_outcome(lua_State *L, int i, struct art_lua_task *t) {
   return art_rethrow(L);
 }
 
-static bool wait_for_task(lua_State *L, int i, struct art_branch *b) {
-  art_waitlist_add(&((struct art_lua_task *)lua_touserdata(L, i))->awaiters, &b->party.waiter);
+static bool wait_for_task(lua_State *L, struct art_branch *b) {
+  (void)L;
+  art_waitlist_add(&((struct art_lua_task *)b->item.handle)->awaiters, &b->party.waiter);
   return false;
 }
 
 /* --- futures and events ------------------------------------------------------------------------------------------- */
 
-static bool future_is_set(lua_State *L, int i, struct art_lua_task *t) {
-  (void)t;
-  return art_future_is_set(lua_touserdata(L, i));
+static bool future_is_set(lua_State *L, const struct art_item *it, struct art_lua_task *t) {
+  (void)L, (void)t;
+  return art_future_is_set(it->handle);
 }
 
 static int take_future(lua_State *L, int i, struct art_lua_task *t) {
@@ -69,18 +70,20 @@ static int take_future(lua_State *L, int i, struct art_lua_task *t) {
   return art_rethrow(L);
 }
 
-static bool wait_for_future(lua_State *L, int i, struct art_branch *b) {
-  art_waitlist_add(art_future_waiters(lua_touserdata(L, i)), &b->party.waiter);
+static bool wait_for_future(lua_State *L, struct art_branch *b) {
+  (void)L;
+  art_waitlist_add(art_future_waiters(b->item.handle), &b->party.waiter);
   return false;
 }
 
-static bool event_is_set(lua_State *L, int i, struct art_lua_task *t) {
-  (void)t;
-  return art_event_is_set(lua_touserdata(L, i));
+static bool event_is_set(lua_State *L, const struct art_item *it, struct art_lua_task *t) {
+  (void)L, (void)t;
+  return art_event_is_set(it->handle);
 }
 
-static bool wait_for_event(lua_State *L, int i, struct art_branch *b) {
-  art_waitlist_add(art_event_waiters(lua_touserdata(L, i)), &b->party.waiter);
+static bool wait_for_event(lua_State *L, struct art_branch *b) {
+  (void)L;
+  art_waitlist_add(art_event_waiters(b->item.handle), &b->party.waiter);
   return false;
 }
 
@@ -92,9 +95,9 @@ static int take_nothing(lua_State *L, int i, struct art_lua_task *t) {
 
 /* --- channels ----------------------------------------------------------------------------------------------------- */
 
-static bool can_receive(lua_State *L, int i, struct art_lua_task *t) {
-  const struct art_channel *ch = lua_touserdata(L, i);
-  (void)t;
+static bool can_receive(lua_State *L, const struct art_item *it, struct art_lua_task *t) {
+  const struct art_channel *ch = it->handle;
+  (void)L, (void)t;
   return ch->closed || ch->ring.count > 0 || !art_waitlist_empty(&ch->senders);
 }
 
@@ -106,8 +109,9 @@ static int receive_now(lua_State *L, int i, struct art_lua_task *t) {
   return e == ART_MUST_WAIT ? -1 : n;
 }
 
-static bool wait_to_receive(lua_State *L, int i, struct art_branch *b) {
-  art_waitlist_add(&((struct art_channel *)lua_touserdata(L, i))->receivers, &b->party.waiter);
+static bool wait_to_receive(lua_State *L, struct art_branch *b) {
+  (void)L;
+  art_waitlist_add(&((struct art_channel *)b->item.handle)->receivers, &b->party.waiter);
   return false;
 }
 
@@ -122,8 +126,8 @@ static struct art_channel *push_target(lua_State *L, int i) {
   return lua_touserdata(L, -1);
 }
 
-static bool can_send(lua_State *L, int i, struct art_lua_task *t) {
-  const struct art_channel *ch = push_target(L, i);
+static bool can_send(lua_State *L, const struct art_item *it, struct art_lua_task *t) {
+  const struct art_channel *ch = push_target(L, it->i);
   (void)t;
   lua_pop(L, 1);
   return ch->closed || ch->ring.count < ch->capacity || !art_waitlist_empty(&ch->receivers);
@@ -147,9 +151,9 @@ static int send_now(lua_State *L, int i, struct art_lua_task *t) {
   return e == ART_MUST_WAIT ? -1 : push_sent(L, e == ART_EXCHANGED);
 }
 
-static bool wait_to_send(lua_State *L, int i, struct art_branch *b) {
-  b->party.sending = i;
-  art_waitlist_add(&push_target(L, i)->senders, &b->party.waiter);
+static bool wait_to_send(lua_State *L, struct art_branch *b) {
+  b->party.sending = b->item.i;
+  art_waitlist_add(&push_target(L, b->item.i)->senders, &b->party.waiter);
   lua_pop(L, 1);
   return false;
 }
@@ -161,13 +165,15 @@ static int give_sent(lua_State *L, int i, struct art_branch *b) {
 
 /* --- deadlines and wakers ----------------------------------------------------------------------------------------- */
 
-static bool is_due(lua_State *L, int i, struct art_lua_task *t) {
+static bool is_due(lua_State *L, const struct art_item *it, struct art_lua_task *t) {
   uint64_t now_ns = art_runtime_now_ns(t->rt->core);
-  return art_deadline_ns(lua_touserdata(L, i), now_ns) <= now_ns;
+  (void)L;
+  return art_deadline_ns(it->handle, now_ns) <= now_ns;
 }
 
-static bool wait_for_deadline(lua_State *L, int i, struct art_branch *b) {
-  uint64_t deadline_ns = art_deadline_ns(lua_touserdata(L, i), 0); /* it was asked before */
+static bool wait_for_deadline(lua_State *L, struct art_branch *b) {
+  uint64_t deadline_ns = art_deadline_ns(b->item.handle, 0); /* it was asked before */
+  (void)L;
   b->timer.waker = &b->waker;
   if (deadline_ns != ART_NEVER)
     art_wheel_arm(&b->of->task->rt->core->wheel, &b->timer, deadline_ns);
@@ -178,8 +184,8 @@ static void check_waker(lua_State *L, int i, struct art_lua_task *t, bool listed
   if (art_waker_task(L, i) != t) art_bad_case(L, i, listed, "waker of another task");
 }
 
-static bool has_permit(lua_State *L, int i, struct art_lua_task *t) {
-  (void)L, (void)i;
+static bool has_permit(lua_State *L, const struct art_item *it, struct art_lua_task *t) {
+  (void)L, (void)it;
   return (t->flags & ART_PERMIT) != 0;
 }
 
@@ -190,8 +196,8 @@ static int take_permit(lua_State *L, int i, struct art_lua_task *t) {
 }
 
 /* The permit counts when it is looked at, after a wake of the task. */
-static bool wait_for_permit(lua_State *L, int i, struct art_branch *b) {
-  return has_permit(L, i, b->of->task);
+static bool wait_for_permit(lua_State *L, struct art_branch *b) {
+  return has_permit(L, &b->item, b->of->task);
 }
 
 static bool look_for_permit(struct art_branch *b, struct art_lua_task *t) {
@@ -203,31 +209,27 @@ static bool look_for_permit(struct art_branch *b, struct art_lua_task *t) {
   .is_ready = can_receive, .take = receive_now, .wait = wait_to_receive, .give = give_received
 
 const struct art_case art_local_cases[ART_LOCAL_CASES] = {
-    {.type = ART_TASK_NAME,
-     .check = check_task,
-     .is_ready = task_has_ended,
-     .take = take_outcome,
-     .wait = wait_for_task},
-    {.type = "asyncrt.future",
+    {.check = check_task, .is_ready = task_has_ended, .take = take_outcome, .wait = wait_for_task},
+    {.kind = &art_future_kind,
      .is_ready = future_is_set,
      .take = take_future,
      .wait = wait_for_future},
-    {.type = ART_CHANNEL_NAME, RECEIVING},
-    {.type = ART_SUBSCRIPTION_NAME, RECEIVING},
-    {.type = ART_SENDING_NAME,
+    {.kind = &art_channel_kind, RECEIVING},
+    {.kind = &art_subscription_kind, RECEIVING},
+    {.kind = &art_sending_kind,
      .is_ready = can_send,
      .take = send_now,
      .wait = wait_to_send,
      .give = give_sent},
-    {.type = "asyncrt.event",
+    {.kind = &art_event_kind,
      .is_ready = event_is_set,
      .take = take_nothing,
      .wait = wait_for_event},
-    {.type = ART_DEADLINE_NAME,
+    {.kind = &art_deadline_kind,
      .is_ready = is_due,
      .take = take_nothing,
      .wait = wait_for_deadline},
-    {.type = "asyncrt.waker",
+    {.kind = &art_waker_kind,
      .check = check_waker,
      .is_ready = has_permit,
      .take = take_permit,

@@ -1,4 +1,4 @@
-/* Cases: what a select can wait for, one table of functions a kind. The case stands at 'i' on the stack. */
+/* Cases: what a select can wait for, one table of functions a kind. Its handle stands at 'i' on the stack. */
 #ifndef ART_LUA_CASES_H
 #define ART_LUA_CASES_H
 
@@ -9,17 +9,26 @@
 #include "lua/party.h"
 
 struct art_branch;
+struct art_case;
+struct art_kind;
 struct art_lua_task;
 struct art_selection;
 
+/* One of those that a select waits for. */
+struct art_item {
+  const struct art_case *is; /* NULL: it is switched off */
+  void *handle;
+  int i; /* where on the stack */
+};
+
 struct art_case {
-  const char *type; /* of the handle */
+  const struct art_kind *kind; /* of the handle; NULL: a task */
 
   /* Raises what is wrong with it for this task. NULL: nothing can be. */
   void (*check)(lua_State *L, int i, struct art_lua_task *t, bool listed);
 
   /* Could 'take' answer? Changes nothing. */
-  bool (*is_ready)(lua_State *L, int i, struct art_lua_task *t);
+  bool (*is_ready)(lua_State *L, const struct art_item *it, struct art_lua_task *t);
   bool unsure; /* and only 'take' and 'wait' can tell: it is not looked at again before the wait */
 
   /* [-0, +n, m] Answers as the case's own call would, without waiting. -1: it cannot after all. Whatever raises has taken
@@ -30,7 +39,7 @@ struct art_case {
   void (*prepare)(lua_State *L, int i);
 
   /* Begins to wait for what is to wake the branch. True: it need not, 'give' has an answer. */
-  bool (*wait)(lua_State *L, int i, struct art_branch *b);
+  bool (*wait)(lua_State *L, struct art_branch *b);
 
   /* After a hint: has it come? NULL: no hint is about it. */
   bool (*look)(struct art_branch *b, struct art_lua_task *t);
@@ -44,7 +53,7 @@ struct art_case {
 
 /* One place to wait in. */
 struct art_branch {
-  const struct art_case *is; /* NULL: switched off */
+  struct art_item item;
   struct art_selection *of;
   struct art_waker waker; /* chooses it; 'wait' may put another one here */
   struct art_party party; /* in somebody's list */

@@ -106,16 +106,11 @@ enum art_exchange art_channel_take(lua_State *L, int self, struct art_channel *c
 
 /* --- handles ------------------------------------------------------------------------------------------------------ */
 
-/* What a channel is known by, in a third of the time that its metatable takes: no other block of that size has its own
-** address and this one in it. */
-static const char type;
+const struct art_kind art_channel_kind = {
+    .name = "asyncrt.channel", .size = sizeof(struct art_channel), .meta = ART_CHANNEL_META};
 
 static struct art_channel *check(lua_State *L, const char *function) {
-  struct art_channel *ch = lua_touserdata(L, SELF);
-  bool is_channel =
-      ch != NULL && lua_rawlen(L, SELF) == sizeof *ch && ch->self == ch && ch->type == &type;
-  if (!is_channel) art_type_error(L, SELF, function, ART_CHANNEL_NAME);
-  return ch;
+  return art_check_handle(L, SELF, function, &art_channel_kind);
 }
 
 void art_check_message(lua_State *L, int arg, const char *function) {
@@ -128,20 +123,17 @@ static uint64_t check_capacity(lua_State *L) {
   return (uint64_t)art_check_integer(L, 1, "channel", 0, MOST_CAPACITY);
 }
 
-void art_new_channel(lua_State *L, uint64_t capacity) {
-  struct art_channel *ch = lua_newuserdatauv(L, sizeof *ch, UVALUES);
-  *ch = (struct art_channel){.capacity = capacity};
+struct art_channel *art_new_channel(lua_State *L, const struct art_kind *kind, uint64_t capacity) {
+  struct art_channel *ch = art_new_handle(L, kind, UVALUES);
+  ch->capacity = capacity;
   art_waitlist_init(&ch->receivers);
   art_waitlist_init(&ch->senders);
+  return ch;
 }
 
 /* async.channel([capacity]) */
 static int channel(lua_State *L) {
-  art_new_channel(L, check_capacity(L));
-  struct art_channel *ch = lua_touserdata(L, -1);
-  ch->self = ch;
-  ch->type = &type;
-  luaL_setmetatable(L, ART_CHANNEL_NAME);
+  art_new_channel(L, &art_channel_kind, check_capacity(L));
   return 1;
 }
 

@@ -12,11 +12,10 @@
 #include "lua/state.h"
 #include "sync/waitlist.h"
 
-#define ART_CHANNEL_NAME "asyncrt.channel"
+extern const struct art_kind art_channel_kind;
 
 struct art_channel {
-  const struct art_channel *self;         /* its own address, and */
-  const void *type;                       /* that of something only channels have: see channel.c */
+  struct art_handle handle;
   struct art_waitlist receivers, senders; /* of parties */
   struct art_ring ring;
   uint64_t capacity; /* messages */
@@ -26,8 +25,8 @@ struct art_channel {
 
 enum art_exchange { ART_EXCHANGED, ART_MUST_WAIT, ART_IS_CLOSED };
 
-/* [-0, +1, m] Without a metatable. */
-void art_new_channel(lua_State *L, uint64_t capacity);
+/* [-0, +1, m] A handle of that kind, whose size is that of a channel. */
+struct art_channel *art_new_channel(lua_State *L, const struct art_kind *kind, uint64_t capacity);
 
 /* [-n, +0, m] Sends the n values on top; they are popped only if that was done. The channel is at 'self'. */
 enum art_exchange art_channel_offer(lua_State *L, int self, struct art_channel *ch, int n);

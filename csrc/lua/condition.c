@@ -9,19 +9,21 @@
 #include "lua/park.h"
 #include "lua/task.h"
 
-#define CONDITION_NAME "asyncrt.condition"
-
 enum { MUTEX = 1, INBOX }; /* uservalues: the mutex's handle; {[task] = {values, n =}} */
 
 /* On the stack of a wait: the last is how it ended: true: by a cancel, a table of values, or nil. */
 enum { SELF = 1, ITS_MUTEX, RESULT };
 
 struct condition {
+  struct art_handle handle;
   struct art_waitlist waiters;
 };
 
+const struct art_kind art_condition_kind = {.name = "asyncrt.condition",
+                                            .size = sizeof(struct condition)};
+
 static struct condition *check(lua_State *L, const char *function) {
-  return art_check_handle(L, SELF, function, CONDITION_NAME);
+  return art_check_handle(L, SELF, function, &art_condition_kind);
 }
 
 /* --- waiting ------------------------------------------------------------------------------------------------------ */
@@ -160,11 +162,10 @@ static int notify_all(lua_State *L) {
 /* --- the handle --------------------------------------------------------------------------------------------------- */
 
 static int condition(lua_State *L) {
-  if (!lua_isnoneornil(L, 1)) art_check_handle(L, 1, "condition", ART_MUTEX_NAME);
+  if (!lua_isnoneornil(L, 1)) art_check_handle(L, 1, "condition", &art_mutex_kind);
   lua_settop(L, 1);
-  struct condition *c = lua_newuserdatauv(L, sizeof *c, 2);
+  struct condition *c = art_new_handle(L, &art_condition_kind, 2);
   art_waitlist_init(&c->waiters);
-  luaL_setmetatable(L, CONDITION_NAME);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, MUTEX);
   return 1;
@@ -177,7 +178,6 @@ static int condition_tostring(lua_State *L) {
   return 1;
 }
 
-const char *const art_condition_name = CONDITION_NAME;
 const luaL_Reg art_condition_functions[] = {{"condition", condition}, {NULL, NULL}};
 const luaL_Reg art_condition_methods[] = {
     {"wait", wait}, {"notify", notify}, {"notify_all", notify_all}, {NULL, NULL}};

@@ -4,7 +4,7 @@
 
 #include <lauxlib.h>
 
-extern const char *const art_condition_name;
+extern const struct art_kind art_condition_kind;
 extern const luaL_Reg art_condition_functions[]; /* condition */
 extern const luaL_Reg art_condition_methods[];
 extern const luaL_Reg art_condition_metamethods[];

@@ -4,7 +4,7 @@
 
 #include <lauxlib.h>
 
-#define ART_LOOKUP_NAME "asyncrt.lookup"
+extern const struct art_kind art_lookup_kind;
 
 extern const luaL_Reg art_connect_functions[]; /* connect */
 extern const luaL_Reg art_resolve_functions[]; /* is_address, resolve */

@@ -6,9 +6,13 @@
 #include "lua/state.h"
 
 struct art_deadline {
+  struct art_handle handle;
   bool counts; /* it is a time; else so long from a start that is still to come */
   uint64_t ns;
 };
+
+const struct art_kind art_deadline_kind = {.name = "asyncrt.deadline",
+                                           .size = sizeof(struct art_deadline)};
 
 uint64_t art_deadline_ns(struct art_deadline *d, uint64_t now_ns) {
   if (!d->counts) d->ns = art_deadline(now_ns, d->ns);
@@ -17,10 +21,9 @@ uint64_t art_deadline_ns(struct art_deadline *d, uint64_t now_ns) {
 }
 
 static struct art_deadline *new_deadline(lua_State *L, uint64_t ns) {
-  struct art_deadline *d = lua_newuserdatauv(L, sizeof *d, 0);
+  struct art_deadline *d = art_new_handle(L, &art_deadline_kind, 0);
   d->counts = true;
   d->ns = ns;
-  luaL_setmetatable(L, ART_DEADLINE_NAME);
   return d;
 }
 
@@ -41,7 +44,7 @@ static int at(lua_State *L) {
 }
 
 static int deadline_tostring(lua_State *L) {
-  struct art_deadline *d = art_check_handle(L, 1, "tostring", ART_DEADLINE_NAME);
+  struct art_deadline *d = art_check_handle(L, 1, "tostring", &art_deadline_kind);
   if (d->ns == ART_NEVER)
     lua_pushliteral(L, "deadline (never)");
   else

@@ -5,7 +5,7 @@
 #include <lauxlib.h>
 #include <stdint.h>
 
-#define ART_DEADLINE_NAME "asyncrt.deadline"
+extern const struct art_kind art_deadline_kind;
 
 struct art_deadline;
 

@@ -7,17 +7,18 @@
 #include "lua/park.h"
 #include "lua/task.h"
 
-#define EVENT_NAME "asyncrt.event"
-
 enum { SELF = 1 };
 
 struct event {
+  struct art_handle handle;
   struct art_waitlist waiters; /* empty while set */
   bool set;
 };
 
+const struct art_kind art_event_kind = {.name = "asyncrt.event", .size = sizeof(struct event)};
+
 static struct event *check(lua_State *L, const char *function) {
-  return art_check_handle(L, SELF, function, EVENT_NAME);
+  return art_check_handle(L, SELF, function, &art_event_kind);
 }
 
 bool art_event_is_set(const void *event) {
@@ -70,10 +71,9 @@ static int wait(lua_State *L) {
 }
 
 static int event(lua_State *L) {
-  struct event *e = lua_newuserdatauv(L, sizeof *e, 0);
+  struct event *e = art_new_handle(L, &art_event_kind, 0);
   art_waitlist_init(&e->waiters);
   e->set = false;
-  luaL_setmetatable(L, EVENT_NAME);
   return 1;
 }
 
@@ -82,7 +82,6 @@ static int event_tostring(lua_State *L) {
   return 1;
 }
 
-const char *const art_event_name = EVENT_NAME;
 const luaL_Reg art_event_functions[] = {{"event", event}, {NULL, NULL}};
 const luaL_Reg art_event_methods[] = {
     {"set", set}, {"clear", clear}, {"is_set", is_set}, {"wait", wait}, {NULL, NULL}};

@@ -13,7 +13,7 @@ bool art_event_is_set(const void *event);
 /* Who waits until it is set. */
 struct art_waitlist *art_event_waiters(void *event);
 
-extern const char *const art_event_name;
+extern const struct art_kind art_event_kind;
 extern const luaL_Reg art_event_functions[]; /* event */
 extern const luaL_Reg art_event_methods[];
 extern const luaL_Reg art_event_metamethods[];

@@ -7,32 +7,32 @@
 #include "lua/task.h"
 #include "lua/trace.h"
 
-#define FUTURE_NAME "asyncrt.future"
-
 enum { VALUES = 1, ON_CANCEL }; /* uservalues: {values} or the error; a function */
 enum { SELF = 1 };
 
 struct future {
+  struct art_handle handle;
   struct art_waitlist waiters;
   enum { OPEN, RESOLVED, REJECTED } state;
   int n;         /* values */
   bool observed; /* somebody got the error */
 };
 
+const struct art_kind art_future_kind = {.name = "asyncrt.future", .size = sizeof(struct future)};
+
 static struct future *check(lua_State *L, const char *function) {
-  return art_check_handle(L, SELF, function, FUTURE_NAME);
+  return art_check_handle(L, SELF, function, &art_future_kind);
 }
 
 static int future(lua_State *L) {
   bool on_cancel = !lua_isnoneornil(L, 1);
   if (on_cancel) art_check_callable(L, 1, "future");
   lua_settop(L, 1);
-  struct future *f = lua_newuserdatauv(L, sizeof *f, 2);
+  struct future *f = art_new_handle(L, &art_future_kind, 2);
   f->state = OPEN;
   f->n = 0;
   f->observed = false;
   art_waitlist_init(&f->waiters);
-  luaL_setmetatable(L, FUTURE_NAME);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, ON_CANCEL);
   return 1;
@@ -166,7 +166,6 @@ static int future_tostring(lua_State *L) {
   return 1;
 }
 
-const char *const art_future_name = FUTURE_NAME;
 const luaL_Reg art_future_functions[] = {{"future", future}, {NULL, NULL}};
 const luaL_Reg art_future_methods[] = {
     {"await", await}, {"resolve", resolve}, {"reject", reject}, {"done", done}, {NULL, NULL}};

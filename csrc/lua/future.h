@@ -16,7 +16,7 @@ struct art_waitlist *art_future_waiters(void *future);
 /* [-0, +n, m] The values of a future that is set; -1: its error, for art_rethrow. */
 int art_future_push(lua_State *L, int index);
 
-extern const char *const art_future_name;
+extern const struct art_kind art_future_kind;
 extern const luaL_Reg art_future_functions[]; /* future */
 extern const luaL_Reg art_future_methods[];
 extern const luaL_Reg art_future_metamethods[];

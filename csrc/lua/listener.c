@@ -13,6 +13,9 @@
 #include "lua/sockopt.h"
 #include "lua/stream.h"
 
+const struct art_kind art_listener_kind = {.name = "asyncrt.listener",
+                                           .size = sizeof(struct art_block_handle)};
+
 enum {
   SELF = 1,
   ACCEPTOR,
@@ -38,7 +41,7 @@ static void release(struct art_socket *s) {
 }
 
 static struct art_listener *new_listener(lua_State *L) {
-  struct art_listener *l = art_new_socket(L, ART_LISTENER_NAME, sizeof *l, release);
+  struct art_listener *l = art_new_socket(L, &art_listener_kind, sizeof *l, release);
   art_waitlist_init(&l->acceptors);
   return l;
 }
@@ -97,7 +100,7 @@ static int net_listen(lua_State *L) {
 /* --- accept ------------------------------------------------------------------------------------------------------- */
 
 static struct art_listener *check(lua_State *L, const char *function) {
-  return art_check_socket(L, function, ART_LISTENER_NAME);
+  return art_check_socket(L, function, &art_listener_kind);
 }
 
 static void abort_accept(struct art_lua_task *t) {
@@ -179,11 +182,11 @@ static int listener_address(lua_State *L) {
 }
 
 static int listener_close(lua_State *L) {
-  return art_close_handle(L, ART_LISTENER_NAME);
+  return art_close_handle(L, &art_listener_kind);
 }
 
 static int listener_gc(lua_State *L) {
-  return art_finalise_socket(L, ART_LISTENER_NAME);
+  return art_finalise_socket(L, &art_listener_kind);
 }
 
 static int listener_tostring(lua_State *L) {

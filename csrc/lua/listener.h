@@ -4,7 +4,7 @@
 
 #include <lauxlib.h>
 
-#define ART_LISTENER_NAME "asyncrt.listener"
+extern const struct art_kind art_listener_kind;
 
 extern const luaL_Reg art_listener_functions[]; /* listen */
 extern const luaL_Reg art_listener_methods[];

@@ -61,6 +61,11 @@ static void set_functions(lua_State *L, const luaL_Reg *functions) {
   luaL_setfuncs(L, functions, 1);
 }
 
+/* [-1, +0, -] */
+static void set_value(lua_State *L, enum art_lua_value v) {
+  lua_setiuservalue(L, STATE, v);
+}
+
 /* [-0, +1, m] A metatable whose __index is a plain table of methods. 'name' registers it; lists end with NULL. */
 static void new_type(lua_State *L, const char *name, const luaL_Reg *const *methods,
                      const luaL_Reg *const *metamethods) {
@@ -74,9 +79,14 @@ static void new_type(lua_State *L, const char *name, const luaL_Reg *const *meth
 #define LIST(...) ((const luaL_Reg *const[]){__VA_ARGS__, NULL})
 #define NOTHING ((const luaL_Reg *const[]){NULL})
 
-/* [-1, +0, -] */
-static void set_value(lua_State *L, enum art_lua_value v) {
-  lua_setiuservalue(L, STATE, v);
+/* [-0, +0, m] The metatable of a kind of handles. */
+static void new_kind(lua_State *L, const struct art_kind *kind, const luaL_Reg *const *methods,
+                     const luaL_Reg *const *metamethods) {
+  new_type(L, kind->name, methods, metamethods);
+  if (kind->meta == 0)
+    lua_pop(L, 1);
+  else
+    set_value(L, (enum art_lua_value)kind->meta);
 }
 
 static void set_closure(lua_State *L, enum art_lua_value v, lua_CFunction f) {
@@ -118,47 +128,41 @@ static void open_tasks(lua_State *L) {
 
 /* What tasks wait for each other with. */
 static void open_sync_types(lua_State *L) {
-  new_type(L, art_mutex_name, LIST(art_mutex_methods), LIST(art_mutex_metamethods));
-  new_type(L, art_semaphore_name, LIST(art_semaphore_methods), LIST(art_semaphore_metamethods));
-  new_type(L, art_guard_name, LIST(art_guard_methods), LIST(art_guard_metamethods));
-  new_type(L, art_rwlock_name, LIST(art_rwlock_methods), LIST(art_rwlock_metamethods));
-  new_type(L, art_event_name, LIST(art_event_methods), LIST(art_event_metamethods));
-  new_type(L, art_barrier_name, LIST(art_barrier_methods), LIST(art_barrier_metamethods));
-  new_type(L, art_condition_name, LIST(art_condition_methods), LIST(art_condition_metamethods));
-  lua_pop(L, 7);
+  new_kind(L, &art_mutex_kind, LIST(art_mutex_methods), LIST(art_mutex_metamethods));
+  new_kind(L, &art_semaphore_kind, LIST(art_semaphore_methods), LIST(art_semaphore_metamethods));
+  new_kind(L, &art_guard_kind, LIST(art_guard_methods), LIST(art_guard_metamethods));
+  new_kind(L, &art_rwlock_kind, LIST(art_rwlock_methods), LIST(art_rwlock_metamethods));
+  new_kind(L, &art_event_kind, LIST(art_event_methods), LIST(art_event_metamethods));
+  new_kind(L, &art_barrier_kind, LIST(art_barrier_methods), LIST(art_barrier_metamethods));
+  new_kind(L, &art_condition_kind, LIST(art_condition_methods), LIST(art_condition_metamethods));
 }
 
 static void open_message_types(lua_State *L) {
-  new_type(L, ART_CHANNEL_NAME, LIST(art_channel_methods), LIST(art_channel_metamethods));
-  set_value(L, ART_CHANNEL_META);
-  new_type(L, ART_SUBSCRIPTION_NAME, LIST(art_subscription_methods),
+  new_kind(L, &art_channel_kind, LIST(art_channel_methods), LIST(art_channel_metamethods));
+  new_kind(L, &art_subscription_kind, LIST(art_subscription_methods),
            LIST(art_subscription_metamethods));
-  new_type(L, ART_SENDING_NAME, NOTHING, LIST(art_sending_metamethods));
-  new_type(L, ART_DEADLINE_NAME, NOTHING, LIST(art_deadline_metamethods));
-  lua_pop(L, 3);
+  new_kind(L, &art_sending_kind, NOTHING, LIST(art_sending_metamethods));
+  new_kind(L, &art_deadline_kind, NOTHING, LIST(art_deadline_metamethods));
 }
 
 static void open_types(lua_State *L) {
   open_tasks(L);
-  new_type(L, ART_SCOPE_NAME, LIST(art_scope_methods, art_scope_spawn_methods),
+  new_kind(L, &art_scope_kind, LIST(art_scope_methods, art_scope_spawn_methods),
            LIST(art_scope_metamethods));
-  set_value(L, ART_SCOPE_META);
-  new_type(L, ART_RUNTIME_NAME,
+  new_kind(L, &art_runtime_kind,
            LIST(art_runtime_methods, art_run_methods, art_host_methods, art_runtime_spawn_methods,
                 art_stats_methods),
            LIST(art_runtime_metamethods));
-  new_type(L, art_waker_name, LIST(art_waker_methods), LIST(art_waker_metamethods));
-  new_type(L, art_future_name, LIST(art_future_methods), LIST(art_future_metamethods));
-  new_type(L, ART_STREAM_NAME,
+  new_kind(L, &art_waker_kind, LIST(art_waker_methods), LIST(art_waker_metamethods));
+  new_kind(L, &art_future_kind, LIST(art_future_methods), LIST(art_future_metamethods));
+  new_kind(L, &art_stream_kind,
            LIST(art_stream_methods, art_read_methods, art_write_methods, art_readable_methods),
            LIST(art_stream_metamethods));
-  new_type(L, ART_READABLE_NAME, NOTHING, LIST(art_readable_metamethods));
-  new_type(L, ART_LISTENER_NAME, LIST(art_listener_methods), LIST(art_listener_metamethods));
-  new_type(L, ART_LOOKUP_NAME, NOTHING, LIST(art_lookup_metamethods));
-  lua_pop(L, 7);
+  new_kind(L, &art_readable_kind, NOTHING, LIST(art_readable_metamethods));
+  new_kind(L, &art_listener_kind, LIST(art_listener_methods), LIST(art_listener_metamethods));
+  new_kind(L, &art_lookup_kind, NOTHING, LIST(art_lookup_metamethods));
   open_message_types(L);
   open_sync_types(L);
-  art_select_open(L, STATE);
   art_new_error_meta(L, STATE);
   set_value(L, ART_ERROR_META);
 }

@@ -6,6 +6,7 @@
 #include "lua/args.h"
 #include "lua/cycle.h"
 #include "lua/error.h"
+#include "lua/handle.h"
 #include "lua/park.h"
 #include "lua/task.h"
 
@@ -13,14 +14,17 @@ enum { OWNER = 1 }; /* uservalue: the handle of the task that has locked it */
 enum { SELF = 1 };
 
 struct art_mutex {
+  struct art_handle handle;
   struct art_waitlist queue;  /* empty unless locked */
   struct art_lua_task *owner; /* NULL: nobody, or who was in no task */
   struct art_mutex *next;     /* of the contended ones of its owner */
   bool locked;
 };
 
+const struct art_kind art_mutex_kind = {.name = "asyncrt.mutex", .size = sizeof(struct art_mutex)};
+
 static struct art_mutex *check(lua_State *L, const char *function) {
-  return art_check_handle(L, SELF, function, ART_MUTEX_NAME);
+  return art_check_handle(L, SELF, function, &art_mutex_kind);
 }
 
 static bool is_broken(const struct art_mutex *m) {
@@ -208,11 +212,8 @@ static int mutex_close(lua_State *L) {
 /* --- the handle --------------------------------------------------------------------------------------------------- */
 
 static int mutex(lua_State *L) {
-  struct art_mutex *m = lua_newuserdatauv(L, sizeof *m, 1);
+  struct art_mutex *m = art_new_handle(L, &art_mutex_kind, 1);
   art_waitlist_init(&m->queue);
-  take(m, NULL);
-  m->locked = false;
-  luaL_setmetatable(L, ART_MUTEX_NAME);
   return 1;
 }
 
@@ -227,7 +228,6 @@ static int mutex_tostring(lua_State *L) {
   return 1;
 }
 
-const char *const art_mutex_name = ART_MUTEX_NAME;
 const luaL_Reg art_mutex_functions[] = {{"mutex", mutex}, {NULL, NULL}};
 const luaL_Reg art_mutex_methods[] = {
     {"lock", lock}, {"try_lock", try_lock}, {"unlock", unlock}, {NULL, NULL}};

@@ -5,17 +5,16 @@
 #include <lauxlib.h>
 #include <stdbool.h>
 
+struct art_kind;
 struct art_lua_task;
 
-extern const char *const art_mutex_name;
+extern const struct art_kind art_mutex_kind;
 extern const luaL_Reg art_mutex_functions[]; /* mutex */
 extern const luaL_Reg art_mutex_methods[];
 extern const luaL_Reg art_mutex_metamethods[];
 
 /* For conditions, which unlock one and lock it again. The handle is at 'index'. */
 enum art_mutex_answer { ART_MUTEX_OWNED, ART_MUTEX_WAITS, ART_MUTEX_BROKEN };
-
-#define ART_MUTEX_NAME "asyncrt.mutex"
 
 /* Has the caller locked it? */
 bool art_mutex_is_callers(lua_State *L, int index);

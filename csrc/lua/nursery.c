@@ -11,13 +11,13 @@
 #include "lua/task.h"
 #include "lua/trace.h"
 
+const struct art_kind art_scope_kind = {
+    .name = "asyncrt.scope", .size = sizeof(struct art_scope_handle), .meta = ART_SCOPE_META};
+
 /* [-0, +1, m] A handle without a scope; its slot is taken. */
 static uint32_t new_handle(lua_State *L, struct art_lua_runtime *rt,
                            struct art_scope_handle **handle) {
-  *handle = lua_newuserdatauv(L, sizeof **handle, 0);
-  (*handle)->scope = NULL;
-  art_push_value(L, ART_SCOPE_META);
-  lua_setmetatable(L, -2);
+  *handle = art_new_handle(L, &art_scope_kind, 0);
   art_push_value(L, ART_ANCHORS);
   lua_pushvalue(L, -2);
   uint32_t slot = art_anchor(L, rt, lua_absindex(L, -2));
@@ -136,13 +136,13 @@ static int close_block(lua_State *L, const struct art_scope_handle *handle, cons
 }
 
 static int scope_close_variable(lua_State *L) {
-  const struct art_scope_handle *handle = art_check_handle(L, CLOSED, "close", ART_SCOPE_NAME);
+  const struct art_scope_handle *handle = art_check_handle(L, CLOSED, "close", &art_scope_kind);
   lua_settop(L, ERROR);
   return close_block(L, handle, "close");
 }
 
 static int scope_close(lua_State *L) {
-  const struct art_scope_handle *handle = art_check_handle(L, CLOSED, "close", ART_SCOPE_NAME);
+  const struct art_scope_handle *handle = art_check_handle(L, CLOSED, "close", &art_scope_kind);
   lua_settop(L, CLOSED);
   lua_pushnil(L);
   return close_block(L, handle, "close");
@@ -151,7 +151,7 @@ static int scope_close(lua_State *L) {
 /* --- the handle -------------------------------------------------------------------------------------------- */
 
 static int scope_cancel(lua_State *L) {
-  struct art_scope_handle *handle = art_check_handle(L, 1, "cancel", ART_SCOPE_NAME);
+  struct art_scope_handle *handle = art_check_handle(L, 1, "cancel", &art_scope_kind);
   struct art_scope *s = handle->scope;
   if (s == NULL || s->cancel.cause != ART_NOT_CANCELLED) return 0;
   lua_settop(L, 2);
@@ -161,7 +161,7 @@ static int scope_cancel(lua_State *L) {
 }
 
 static int scope_tostring(lua_State *L) {
-  struct art_scope_handle *handle = art_check_handle(L, 1, "tostring", ART_SCOPE_NAME);
+  struct art_scope_handle *handle = art_check_handle(L, 1, "tostring", &art_scope_kind);
   struct art_scope *s = handle->scope;
   if (s == NULL)
     lua_pushliteral(L, "scope (ended)");
@@ -173,7 +173,7 @@ static int scope_tostring(lua_State *L) {
 
 /* mark_race(scope): it is over when one of its tasks has ended */
 static int mark_race(lua_State *L) {
-  struct art_scope_handle *handle = art_check_handle(L, 1, "mark_race", ART_SCOPE_NAME);
+  struct art_scope_handle *handle = art_check_handle(L, 1, "mark_race", &art_scope_kind);
   if (handle->scope != NULL) handle->scope->race = true;
   return 0;
 }

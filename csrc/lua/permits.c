@@ -8,16 +8,18 @@
 #include "lua/park.h"
 #include "lua/task.h"
 
-#define GUARD_NAME "asyncrt.guard"
-
 enum { SELF = 1, GUARD }; /* on the stack of an acquire */
 
 /* Uservalue 1 is the handle of what the permits are of. */
 struct guard {
+  struct art_handle handle;
   struct art_permits *of;
   uint32_t n; /* permits asked for */
   bool held;
 };
+
+const struct art_kind art_guard_kind = {
+    .name = "asyncrt.guard", .size = sizeof(struct guard), .meta = ART_GUARD_META};
 
 void art_permits_init(struct art_permits *p, uint32_t n, const struct art_wait *wait) {
   art_waitlist_init(&p->queue);
@@ -69,9 +71,9 @@ void art_permits_abort(struct art_lua_task *t) {
 /* [-0, +1, m] Leaves the handle at SELF and the guard at GUARD. */
 static struct guard *new_guard(lua_State *L, struct art_permits *p, uint32_t n) {
   lua_settop(L, SELF);
-  struct guard *g = lua_newuserdatauv(L, sizeof *g, 1);
-  *g = (struct guard){.of = p, .n = n};
-  luaL_setmetatable(L, GUARD_NAME);
+  struct guard *g = art_new_handle(L, &art_guard_kind, 1);
+  g->of = p;
+  g->n = n;
   lua_pushvalue(L, SELF);
   lua_setiuservalue(L, GUARD, 1);
   return g;
@@ -113,22 +115,21 @@ bool art_permits_try(lua_State *L, struct art_permits *p, uint32_t n) {
 /* --- guards ------------------------------------------------------------------------------------------------------- */
 
 static int guard_release(lua_State *L) {
-  give_back(art_check_handle(L, SELF, "release", GUARD_NAME));
+  give_back(art_check_handle(L, SELF, "release", &art_guard_kind));
   return 0;
 }
 
 static int guard_close(lua_State *L) {
-  give_back(art_check_handle(L, SELF, "close", GUARD_NAME));
+  give_back(art_check_handle(L, SELF, "close", &art_guard_kind));
   return 0;
 }
 
 static int guard_tostring(lua_State *L) {
-  const struct guard *g = art_check_handle(L, SELF, "tostring", GUARD_NAME);
+  const struct guard *g = art_check_handle(L, SELF, "tostring", &art_guard_kind);
   lua_pushstring(L, g->held ? "guard (held)" : "guard (released)");
   return 1;
 }
 
-const char *const art_guard_name = GUARD_NAME;
 const luaL_Reg art_guard_methods[] = {
     {"release", guard_release}, {"close", guard_close}, {NULL, NULL}};
 const luaL_Reg art_guard_metamethods[] = {

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lua/handle.h"
 #include "sync/waitlist.h"
 
 struct art_lua_task;
@@ -14,8 +15,8 @@ struct art_wait;
 
 #define ART_MOST_PERMITS INT32_MAX
 
-/* A userdata begins with it. */
 struct art_permits {
+  struct art_handle handle;
   struct art_waitlist queue;
   uint64_t free;
   const struct art_wait *wait; /* what those who wait do; its abort is art_permits_abort */
@@ -33,7 +34,7 @@ void art_permits_release(struct art_permits *p, uint32_t n);
 
 void art_permits_abort(struct art_lua_task *t);
 
-extern const char *const art_guard_name;
+extern const struct art_kind art_guard_kind;
 extern const luaL_Reg art_guard_methods[];
 extern const luaL_Reg art_guard_metamethods[];
 

@@ -5,6 +5,9 @@
 
 enum { STREAM = 1 }; /* uservalue */
 
+const struct art_kind art_readable_kind = {.name = "asyncrt.readable",
+                                           .size = sizeof(struct art_handle)};
+
 struct art_stream *art_readable_stream(lua_State *L, int i) {
   lua_getiuservalue(L, i, STREAM);
   struct art_block *b = art_block_at(L, -1);
@@ -36,15 +39,14 @@ void art_stream_unwatch(struct art_stream *s) {
 static int stream_readable(lua_State *L) {
   art_check_stream(L, "readable");
   lua_settop(L, 1);
-  lua_newuserdatauv(L, 0, 1);
-  luaL_setmetatable(L, ART_READABLE_NAME);
+  art_new_handle(L, &art_readable_kind, 1);
   lua_insert(L, 1);
   lua_setiuservalue(L, 1, STREAM);
   return 1;
 }
 
 static int readable_tostring(lua_State *L) {
-  art_check_handle(L, 1, "tostring", ART_READABLE_NAME);
+  art_check_handle(L, 1, "tostring", &art_readable_kind);
   lua_getiuservalue(L, 1, STREAM);
   lua_pushfstring(L, "readable %s", luaL_tolstring(L, -1, NULL));
   return 1;

@@ -6,7 +6,7 @@
 #include <lauxlib.h>
 #include <stdbool.h>
 
-#define ART_READABLE_NAME "asyncrt.readable"
+extern const struct art_kind art_readable_kind;
 
 struct art_stream;
 struct art_waker;

@@ -13,6 +13,9 @@
 #include "lua/error.h"
 #include "lua/park.h"
 
+const struct art_kind art_lookup_kind = {.name = "asyncrt.lookup",
+                                         .size = sizeof(struct art_block_handle)};
+
 enum { HOST = 1, LOOKUP }; /* on the stack of a resolve */
 
 struct lookup {
@@ -156,7 +159,7 @@ static int resolve(lua_State *L) {
   if (strlen(host) != length) return art_arg_error(L, HOST, "resolve", "host contains zeros");
   struct art_lua_task *t = art_checkpoint(L, "resolve");
   lua_settop(L, HOST);
-  art_push_handle(L, ART_LOOKUP_NAME);
+  art_push_handle(L, &art_lookup_kind);
   struct lookup *l = new_lookup(&t->rt->core->allocator, host, length);
   if (l == NULL) return art_no_memory(L);
   art_give_block(L, &l->block);
@@ -170,7 +173,7 @@ static int resolve(lua_State *L) {
 }
 
 static int lookup_gc(lua_State *L) {
-  art_check_block(L, 1, "__gc", ART_LOOKUP_NAME, false);
+  art_check_block(L, 1, "__gc", &art_lookup_kind, false);
   art_finalise_block(L);
   return 0;
 }

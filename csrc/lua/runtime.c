@@ -17,8 +17,11 @@
 #include "lua/unobserved.h"
 #include "lua/usage.h"
 
+const struct art_kind art_runtime_kind = {.name = "asyncrt.runtime",
+                                          .size = sizeof(struct art_lua_runtime)};
+
 struct art_lua_runtime *art_to_runtime(lua_State *L, int arg, const char *function) {
-  return art_check_handle(L, arg, function, ART_RUNTIME_NAME);
+  return art_check_handle(L, arg, function, &art_runtime_kind);
 }
 
 /* --- options ----------------------------------------------------------------------------------------------- */
@@ -179,9 +182,8 @@ struct art_lua_runtime *art_new_runtime(lua_State *L, int table, const char *fun
   uint64_t frame_ns = frame_option(L, table, function);
   struct art_config script = c;
   read_environment(&c);
-  struct art_lua_runtime *rt = lua_newuserdatauv(L, sizeof *rt, ART_RUNTIME_VALUES);
+  struct art_lua_runtime *rt = art_new_handle(L, &art_runtime_kind, ART_RUNTIME_VALUES);
   int handle = lua_gettop(L);
-  memset(rt, 0, sizeof *rt);
   rt->state = art_lua_of(L);
   rt->pace = 1;
   art_preempt_init(&rt->preempt);
@@ -190,7 +192,6 @@ struct art_lua_runtime *art_new_runtime(lua_State *L, int table, const char *fun
   art_list_init(&rt->reports);
   art_list_init(&rt->limbo);
   art_list_init(&rt->sockets);
-  luaL_setmetatable(L, ART_RUNTIME_NAME);
   art_push_value(L, ART_RUNTIMES);
   lua_pushvalue(L, handle);
   lua_pushboolean(L, 1);

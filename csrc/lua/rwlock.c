@@ -6,7 +6,6 @@
 #include "lua/park.h"
 #include "lua/permits.h"
 
-#define RWLOCK_NAME "asyncrt.rwlock"
 #define READER 1
 #define WRITER ART_MOST_PERMITS
 
@@ -16,7 +15,7 @@ static const struct art_wait rwlock_wait = {
     .what = "rwlock", .abort = art_permits_abort, .handle = SELF};
 
 static struct art_permits *check(lua_State *L, const char *function) {
-  return art_check_handle(L, SELF, function, RWLOCK_NAME);
+  return art_check_handle(L, SELF, function, &art_rwlock_kind);
 }
 
 static int read(lua_State *L) {
@@ -44,9 +43,8 @@ static int try_write(lua_State *L) {
 }
 
 static int rwlock(lua_State *L) {
-  struct art_permits *p = lua_newuserdatauv(L, sizeof *p, 0);
+  struct art_permits *p = art_new_handle(L, &art_rwlock_kind, 0);
   art_permits_init(p, ART_MOST_PERMITS, &rwlock_wait);
-  luaL_setmetatable(L, RWLOCK_NAME);
   return 1;
 }
 
@@ -61,7 +59,8 @@ static int rwlock_tostring(lua_State *L) {
   return 1;
 }
 
-const char *const art_rwlock_name = RWLOCK_NAME;
+const struct art_kind art_rwlock_kind = {.name = "asyncrt.rwlock",
+                                         .size = sizeof(struct art_permits)};
 const luaL_Reg art_rwlock_functions[] = {{"rwlock", rwlock}, {NULL, NULL}};
 const luaL_Reg art_rwlock_methods[] = {{"read", read},
                                        {"write", write},

@@ -4,7 +4,7 @@
 
 #include <lauxlib.h>
 
-extern const char *const art_rwlock_name;
+extern const struct art_kind art_rwlock_kind;
 extern const luaL_Reg art_rwlock_functions[]; /* rwlock */
 extern const luaL_Reg art_rwlock_methods[];
 extern const luaL_Reg art_rwlock_metamethods[];

@@ -30,10 +30,11 @@ enum art_scope_kind {
 
 /* The userdata that scripts get. */
 struct art_scope_handle {
+  struct art_handle handle;
   struct art_scope *scope; /* NULL: ended */
 };
 
-#define ART_SCOPE_NAME "asyncrt.scope"
+extern const struct art_kind art_scope_kind;
 
 struct art_scope {
   struct art_scope *parent;

@@ -12,40 +12,30 @@
 
 /* --- the cases ---------------------------------------------------------------------------------------------------- */
 
-static const char case_key; /* in the metatables of what can be waited for */
-
-/* [-1, +0, m] The metatable on top is one of those. */
-static void mark(lua_State *L, const struct art_case *c) {
-  lua_pushlightuserdata(L, (void *)(uintptr_t)c);
-  lua_rawsetp(L, -2, &case_key);
-  lua_pop(L, 1);
-}
-
-static void mark_all(lua_State *L, const struct art_case *cases, int n) {
-  for (int i = 0; i < n; i++) {
-    luaL_getmetatable(L, cases[i].type);
-    mark(L, &cases[i]);
-  }
-}
-
-void art_select_open(lua_State *L, int state) {
-  mark_all(L, art_local_cases, ART_LOCAL_CASES);
-  mark_all(L, art_socket_cases, ART_SOCKET_CASES);
-  lua_getiuservalue(L, state, ART_SUPERVISED_META);
-  mark(L, &art_local_cases[0]);
-}
-
 static bool is_off(lua_State *L, int i) {
   return lua_isboolean(L, i) && !lua_toboolean(L, i);
 }
 
-/* NULL: it is switched off, or nothing that can be waited for. */
-static const struct art_case *find_case(lua_State *L, int i) {
-  if (lua_type(L, i) != LUA_TUSERDATA || !lua_getmetatable(L, i)) return NULL;
-  lua_rawgetp(L, -1, &case_key);
-  const struct art_case *c = lua_touserdata(L, -1);
-  lua_pop(L, 2);
-  return c;
+static const struct art_case *among(const struct art_case *cases, int n, const struct art_kind *k) {
+  for (int i = 0; i < n; i++)
+    if (cases[i].kind == k) return &cases[i];
+  return NULL;
+}
+
+/* NULL: it is nothing that can be waited for. */
+static const struct art_case *case_of(const void *handle, size_t size) {
+  const struct art_handle *h = handle;
+  if (art_is_task(handle, size)) return among(art_local_cases, ART_LOCAL_CASES, NULL);
+  if (size < sizeof *h || h->self != h) return NULL;
+  const struct art_case *c = among(art_local_cases, ART_LOCAL_CASES, h->kind);
+  if (c == NULL) c = among(art_socket_cases, ART_SOCKET_CASES, h->kind);
+  return c != NULL && size == c->kind->size ? c : NULL;
+}
+
+static struct art_item find_item(lua_State *L, int i) {
+  void *handle = lua_touserdata(L, i);
+  const struct art_case *is = handle == NULL ? NULL : case_of(handle, lua_rawlen(L, i));
+  return (struct art_item){.is = is, .handle = handle, .i = i};
 }
 
 #define FEW 32
@@ -55,14 +45,13 @@ struct look {
   lua_State *L;
   struct art_lua_task *t;
   int n;
-  bool listed; /* they came in a list */
-  bool unsure; /* those that are unsure may still be ready */
-  const struct art_case
-      *first[FEW]; /* of the first of them what they are, so that it is found but once */
+  bool listed;                /* they came in a list */
+  bool unsure;                /* those that are unsure may still be ready */
+  struct art_item first[FEW]; /* of them, so that what they are is found but once */
 };
 
-static const struct art_case *case_at(const struct look *look, int i) {
-  return i <= FEW ? look->first[i - 1] : find_case(look->L, i);
+static struct art_item item_at(const struct look *look, int i) {
+  return i <= FEW ? look->first[i - 1] : find_item(look->L, i);
 }
 
 void art_bad_case(lua_State *L, int i, bool listed, const char *problem) {
@@ -102,27 +91,27 @@ static void check_types(struct look *look) {
   int on = 0;
   look->n = lua_gettop(L);
   for (int i = 1; i <= look->n; i++) {
-    const struct art_case *c = find_case(L, i);
-    if (i <= FEW) look->first[i - 1] = c;
-    if (c == NULL && !is_off(L, i)) bad_type(L, i, look->listed);
-    on += c != NULL;
+    struct art_item it = find_item(L, i);
+    if (i <= FEW) look->first[i - 1] = it;
+    if (it.is == NULL && !is_off(L, i)) bad_type(L, i, look->listed);
+    on += it.is != NULL;
   }
   if (on == 0) luaL_error(L, "'select' has no case to wait for");
 }
 
 static void check_each(const struct look *look) {
   for (int i = 1; i <= look->n; i++) {
-    const struct art_case *c = case_at(look, i);
-    if (c != NULL && c->check != NULL) c->check(look->L, i, look->t, look->listed);
+    const struct art_case *is = item_at(look, i).is;
+    if (is != NULL && is->check != NULL) is->check(look->L, i, look->t, look->listed);
   }
 }
 
 /* --- at once ------------------------------------------------------------------------------------------------------ */
 
 static bool is_ready(const struct look *look, int i) {
-  const struct art_case *c = case_at(look, i);
-  if (c == NULL || (c->unsure && !look->unsure)) return false;
-  return c->is_ready(look->L, i, look->t);
+  struct art_item it = item_at(look, i);
+  if (it.is == NULL || (it.is->unsure && !look->unsure)) return false;
+  return it.is->is_ready(look->L, &it, look->t);
 }
 
 static int count_ready(const struct look *look) {
@@ -144,7 +133,7 @@ static int take_any(struct look *look) {
   while ((ready = count_ready(look)) > 0) {
     uint64_t random = ready == 1 ? 0 : art_executor_random(look->t->core.executor);
     int i = find_ready(look, (int)((random >> 16) % (unsigned)ready));
-    const struct art_case *c = i == 0 ? NULL : case_at(look, i);
+    const struct art_case *c = i == 0 ? NULL : item_at(look, i).is;
     lua_pushinteger(L, i);
     int results = c == NULL ? -1 : c->take(L, i, look->t); /* a finaliser may have been faster */
     if (results >= 0) return 1 + results;
@@ -160,7 +149,7 @@ static void leave(struct art_branch *b) {
   art_waiter_leave(&b->party.waiter);
   art_wheel_disarm(&b->of->task->rt->core->wheel, &b->timer);
   if (b->held == NULL) return;
-  b->is->leave(b);
+  b->item.is->leave(b);
   b->held = NULL;
 }
 
@@ -194,12 +183,12 @@ bool art_waits_in_select(const struct art_lua_task *t) {
 
 static void init_branch(const struct look *look, struct art_selection *s, int i, int *place) {
   struct art_branch *b = &s->branch[i - 1];
-  b->is = case_at(look, i);
+  b->item = item_at(look, i);
   b->of = s;
   b->waker.wake = wake;
   b->party.waiter.waker = &b->waker;
   b->party.co = look->L;
-  if (b->is != NULL && b->is->prepare != NULL) b->place = (*place)++;
+  if (b->item.is != NULL && b->item.is->prepare != NULL) b->place = (*place)++;
 }
 
 /* [-0, +n, m] */
@@ -207,7 +196,7 @@ static struct art_selection *new_selection(const struct look *look) {
   lua_State *L = look->L;
   int n = look->n, place = n + 1;
   for (int i = 1; i <= n; i++) {
-    const struct art_case *c = case_at(look, i);
+    const struct art_case *c = item_at(look, i).is;
     if (c == NULL || c->prepare == NULL) continue;
     art_check_stack(L, LUA_MINSTACK, NULL);
     c->prepare(L, i);
@@ -229,14 +218,16 @@ static int give_chosen(lua_State *L, struct art_selection *s) {
   struct art_branch *b = &s->branch[i - 1];
   lua_pushinteger(L, i);
   lua_insert(L, s->place + 1);
-  return 1 + (b->is->give != NULL ? b->is->give(L, i, b) : b->is->take(L, i, s->task));
+  const struct art_case *is = b->item.is;
+  return 1 + (is->give != NULL ? is->give(L, i, b) : is->take(L, i, s->task));
 }
 
 /* A wake that chose none may be about one of those that are looked at. */
 static void look_after_hint(struct art_selection *s) {
   for (int i = 1; i <= s->n && s->chosen == 0; i++) {
     struct art_branch *b = &s->branch[i - 1];
-    if (b->is != NULL && b->is->look != NULL && b->is->look(b, s->task)) choose(s, i);
+    const struct art_case *is = b->item.is;
+    if (is != NULL && is->look != NULL && is->look(b, s->task)) choose(s, i);
   }
 }
 
@@ -257,7 +248,7 @@ static void wait_in_all(lua_State *L, struct art_selection *s) {
   for (unsigned k = 0; k < n && s->chosen == 0; k++) {
     int i = (int)((start + k) % n) + 1;
     struct art_branch *b = &s->branch[i - 1];
-    if (b->is != NULL && b->is->wait(L, i, b)) choose(s, i);
+    if (b->item.is != NULL && b->item.is->wait(L, b)) choose(s, i);
   }
 }
 

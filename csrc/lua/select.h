@@ -8,9 +8,6 @@
 
 struct art_lua_task;
 
-/* [-0, +0, m] Marks the types that a select can wait for; the state is at 'state'. */
-void art_select_open(lua_State *L, int state);
-
 /* Does it wait in one? */
 bool art_waits_in_select(const struct art_lua_task *t);
 

@@ -4,15 +4,13 @@
 #include "lua/park.h"
 #include "lua/permits.h"
 
-#define SEMAPHORE_NAME "asyncrt.semaphore"
-
 enum { SELF = 1 };
 
 static const struct art_wait semaphore_wait = {
     .what = "semaphore", .abort = art_permits_abort, .handle = SELF};
 
 static struct art_permits *check(lua_State *L, const char *function) {
-  return art_check_handle(L, SELF, function, SEMAPHORE_NAME);
+  return art_check_handle(L, SELF, function, &art_semaphore_kind);
 }
 
 static uint32_t check_count(lua_State *L, const char *function) {
@@ -45,9 +43,8 @@ static int release(lua_State *L) {
 
 static int semaphore(lua_State *L) {
   lua_Integer n = art_check_integer(L, 1, "semaphore", 0, ART_MOST_PERMITS);
-  struct art_permits *p = lua_newuserdatauv(L, sizeof *p, 0);
+  struct art_permits *p = art_new_handle(L, &art_semaphore_kind, 0);
   art_permits_init(p, (uint32_t)n, &semaphore_wait);
-  luaL_setmetatable(L, SEMAPHORE_NAME);
   return 1;
 }
 
@@ -56,7 +53,8 @@ static int semaphore_tostring(lua_State *L) {
   return 1;
 }
 
-const char *const art_semaphore_name = SEMAPHORE_NAME;
+const struct art_kind art_semaphore_kind = {.name = "asyncrt.semaphore",
+                                            .size = sizeof(struct art_permits)};
 const luaL_Reg art_semaphore_functions[] = {{"semaphore", semaphore}, {NULL, NULL}};
 const luaL_Reg art_semaphore_methods[] = {
     {"acquire", acquire}, {"try_acquire", try_acquire}, {"release", release}, {NULL, NULL}};

@@ -4,7 +4,7 @@
 
 #include <lauxlib.h>
 
-extern const char *const art_semaphore_name;
+extern const struct art_kind art_semaphore_kind;
 extern const luaL_Reg art_semaphore_functions[]; /* semaphore */
 extern const luaL_Reg art_semaphore_methods[];
 extern const luaL_Reg art_semaphore_metamethods[];

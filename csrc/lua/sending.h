@@ -5,7 +5,9 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-#define ART_SENDING_NAME "asyncrt.sending"
+#include "lua/handle.h"
+
+extern const struct art_kind art_sending_kind;
 
 enum {
   ART_SENDING_CHANNEL = 1,
@@ -13,6 +15,7 @@ enum {
 }; /* uservalues; the values begin at the second */
 
 struct art_sending {
+  struct art_handle handle;
   int n; /* values */
 };
 

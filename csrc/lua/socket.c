@@ -13,10 +13,10 @@ static void destroy(struct art_block *b) {
   art_free(&a, s, s->size);
 }
 
-void *art_new_socket(lua_State *L, const char *type, size_t size,
+void *art_new_socket(lua_State *L, const struct art_kind *kind, size_t size,
                      void (*release)(struct art_socket *s)) {
   struct art_allocator a = art_state_allocator(L);
-  art_push_handle(L, type);
+  art_push_handle(L, kind);
   struct art_socket *s = art_alloc(&a, size);
   if (s == NULL) art_no_memory(L);
   memset(s, 0, size);
@@ -29,21 +29,21 @@ void *art_new_socket(lua_State *L, const char *type, size_t size,
   return s;
 }
 
-void *art_check_socket(lua_State *L, const char *function, const char *type) {
-  return ART_CONTAINER(art_check_block(L, 1, function, type, true), struct art_socket, block);
+void *art_check_socket(lua_State *L, const char *function, const struct art_kind *kind) {
+  return ART_CONTAINER(art_check_block(L, 1, function, kind, true), struct art_socket, block);
 }
 
 static void close_block(struct art_block *b) {
   if (b != NULL) art_socket_close(ART_CONTAINER(b, struct art_socket, block));
 }
 
-int art_close_handle(lua_State *L, const char *type) {
-  close_block(art_check_block(L, 1, "close", type, false));
+int art_close_handle(lua_State *L, const struct art_kind *kind) {
+  close_block(art_check_block(L, 1, "close", kind, false));
   return 0;
 }
 
-int art_finalise_socket(lua_State *L, const char *type) {
-  struct art_block *b = art_check_block(L, 1, "__gc", type, false);
+int art_finalise_socket(lua_State *L, const struct art_kind *kind) {
+  struct art_block *b = art_check_block(L, 1, "__gc", kind, false);
   if (!art_finalise_block(L)) close_block(b);
   return 0;
 }

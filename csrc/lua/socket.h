@@ -19,7 +19,7 @@ struct art_socket {
 };
 
 /* [-0, +1, m] A handle of that type and its block: 'size' bytes that begin with a socket, closed, and are zero after that. */
-void *art_new_socket(lua_State *L, const char *type, size_t size,
+void *art_new_socket(lua_State *L, const struct art_kind *kind, size_t size,
                      void (*release)(struct art_socket *s));
 
 /* What the handle at 'index' stands for. */
@@ -28,11 +28,11 @@ static inline void *art_socket_at(lua_State *L, int index) {
 }
 
 /* The same for the handle at 1; raises for other types and for collected ones. */
-void *art_check_socket(lua_State *L, const char *function, const char *type);
+void *art_check_socket(lua_State *L, const char *function, const struct art_kind *kind);
 
 /* close, __close and __gc of the handle at 1. Return 0. */
-int art_close_handle(lua_State *L, const char *type);
-int art_finalise_socket(lua_State *L, const char *type);
+int art_close_handle(lua_State *L, const struct art_kind *kind);
+int art_finalise_socket(lua_State *L, const struct art_kind *kind);
 
 /* Takes the descriptor over. */
 void art_socket_open(struct art_socket *s, int fd);

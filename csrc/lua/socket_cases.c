@@ -22,9 +22,9 @@ static void check_listener(lua_State *L, int i, struct art_lua_task *t, bool lis
   art_socket_join(L, &listener_at(L, i)->socket, t, "select");
 }
 
-static bool can_accept(lua_State *L, int i, struct art_lua_task *t) {
+static bool can_accept(lua_State *L, const struct art_item *it, struct art_lua_task *t) {
   (void)t;
-  return art_listener_is_ready(listener_at(L, i));
+  return art_listener_is_ready(listener_at(L, it->i));
 }
 
 /* Somebody else, in another process, may have been faster. */
@@ -57,11 +57,11 @@ static void accept_wakes(struct art_waker *w) {
     art_task_wake(&b->of->task->core);
 }
 
-static bool wait_to_accept(lua_State *L, int i, struct art_branch *b) {
+static bool wait_to_accept(lua_State *L, struct art_branch *b) {
   struct art_acceptor *a = lua_touserdata(L, b->place);
   b->held = a;
   b->waker.wake = accept_wakes;
-  art_acceptor_begin(a, listener_at(L, i), &b->waker);
+  art_acceptor_begin(a, listener_at(L, b->item.i), &b->waker);
   return art_acceptor_look(a, b->of->task);
 }
 
@@ -83,9 +83,9 @@ static void check_readable(lua_State *L, int i, struct art_lua_task *t, bool lis
   if (art_stream_is_read(s)) luaL_error(L, "'select' while another task reads from the stream");
 }
 
-static bool is_readable(lua_State *L, int i, struct art_lua_task *t) {
+static bool is_readable(lua_State *L, const struct art_item *it, struct art_lua_task *t) {
   (void)t;
-  return art_stream_is_readable(art_readable_stream(L, i));
+  return art_stream_is_readable(art_readable_stream(L, it->i));
 }
 
 static int push_readable(lua_State *L, struct art_stream *s, int err) {
@@ -114,8 +114,8 @@ static void readable_wakes(struct art_waker *w) {
 }
 
 /* If it is watched, then for another case of this select: whichever of the two comes first. */
-static bool wait_to_read(lua_State *L, int i, struct art_branch *b) {
-  struct art_stream *s = art_readable_stream(L, i);
+static bool wait_to_read(lua_State *L, struct art_branch *b) {
+  struct art_stream *s = art_readable_stream(L, b->item.i);
   if (art_socket_closed(&s->socket)) return true; /* by a finaliser, just now */
   if (art_stream_is_read(s)) return false;
   b->waker.wake = readable_wakes;
@@ -130,7 +130,7 @@ static int give_readable(lua_State *L, int i, struct art_branch *b) {
 }
 
 const struct art_case art_socket_cases[ART_SOCKET_CASES] = {
-    {.type = ART_LISTENER_NAME,
+    {.kind = &art_listener_kind,
      .check = check_listener,
      .is_ready = can_accept,
      .unsure = true,
@@ -140,7 +140,7 @@ const struct art_case art_socket_cases[ART_SOCKET_CASES] = {
      .look = look_for_connection,
      .leave = leave_accept,
      .give = give_connection},
-    {.type = ART_READABLE_NAME,
+    {.kind = &art_readable_kind,
      .check = check_readable,
      .is_ready = is_readable,
      .unsure = true,

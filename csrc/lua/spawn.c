@@ -17,6 +17,7 @@
 
 static void init(struct art_lua_task *t, const struct art_spawn *how) {
   memset(t, 0, sizeof *t);
+  t->core.klass = &art_lua_task_class;
   t->rt = how->rt;
   t->flags = (uint16_t)how->flags;
   if (how->scope->supervise) t->flags |= ART_SUPERVISED | ART_EAGER_REPORT;
@@ -141,7 +142,7 @@ static int detach(lua_State *L) {
 /* --- with options, and into a scope ----------------------------------------------------------------------- */
 
 static struct art_scope_handle *check_scope(lua_State *L, int arg, const char *name) {
-  return art_check_handle(L, arg, name, ART_SCOPE_NAME);
+  return art_check_handle(L, arg, name, &art_scope_kind);
 }
 
 /* The scope of a handle; raises if there is none to spawn into from 'rt'. */
@@ -164,7 +165,7 @@ static unsigned flag_option(lua_State *L, int arg, const char *option, unsigned 
 /* [-0, +1, m] The value, and the scope's handle, NULL if it is nil. */
 static const struct art_scope_handle *scope_option(lua_State *L, int arg) {
   if (lua_getfield(L, arg, "scope") == LUA_TNIL) return NULL;
-  const struct art_scope_handle *handle = luaL_testudata(L, -1, ART_SCOPE_NAME);
+  const struct art_scope_handle *handle = art_to_handle(L, -1, &art_scope_kind);
   if (handle == NULL) art_arg_error(L, arg, "spawn_with", "field 'scope' must be a scope");
   return handle;
 }

@@ -8,6 +8,7 @@
 
 #include "executor/runtime.h"
 #include "lua/frame.h"
+#include "lua/handle.h"
 #include "lua/preempt.h"
 
 #if LUA_VERSION_NUM >= 505
@@ -29,6 +30,7 @@ enum art_lua_value {
   ART_SUPERVISED_META, /* tasks whose failure belongs to whoever awaits: with a finaliser */
   ART_SCOPE_META,
   ART_CHANNEL_META,
+  ART_GUARD_META,
   ART_ERROR_META,
   ART_TRACES,      /* weak keys: error value -> trace */
   ART_NAMES,       /* weak keys: task -> name */
@@ -99,6 +101,7 @@ enum art_runtime_value {
 };
 
 struct art_lua_runtime {
+  struct art_handle handle;
   struct art_runtime *core; /* NULL: closed */
   struct art_lua *state;
   lua_State *host; /* the coroutine that drives the loop right now, and */
@@ -130,7 +133,7 @@ struct art_lua_runtime {
   bool ended;             /* closing, and all tasks have ended: there are to be no more */
 };
 
-#define ART_RUNTIME_NAME "asyncrt.runtime"
+extern const struct art_kind art_runtime_kind;
 
 /* The runtime at 'arg', open or closed; raises for anything else. */
 struct art_lua_runtime *art_to_runtime(lua_State *L, int arg, const char *function);

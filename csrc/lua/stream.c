@@ -3,6 +3,9 @@
 #include "lua/args.h"
 #include "lua/errno.h"
 
+const struct art_kind art_stream_kind = {.name = "asyncrt.stream",
+                                         .size = sizeof(struct art_block_handle)};
+
 static struct art_stream *of(struct art_socket *s) {
   return ART_CONTAINER(s, struct art_stream, socket);
 }
@@ -18,14 +21,14 @@ static void release(struct art_socket *socket) {
 }
 
 struct art_stream *art_new_stream(lua_State *L) {
-  struct art_stream *s = art_new_socket(L, ART_STREAM_NAME, sizeof *s, release);
+  struct art_stream *s = art_new_socket(L, &art_stream_kind, sizeof *s, release);
   s->timeout_ns = ART_NEVER;
   art_turnstile_init(&s->out.turn);
   return s;
 }
 
 struct art_stream *art_check_stream(lua_State *L, const char *function) {
-  return art_check_socket(L, function, ART_STREAM_NAME);
+  return art_check_socket(L, function, &art_stream_kind);
 }
 
 /* Those who connect to a path have no address: the path itself says more. */
@@ -72,11 +75,11 @@ static int address(lua_State *L) {
 }
 
 static int stream_close(lua_State *L) {
-  return art_close_handle(L, ART_STREAM_NAME);
+  return art_close_handle(L, &art_stream_kind);
 }
 
 static int stream_gc(lua_State *L) {
-  return art_finalise_socket(L, ART_STREAM_NAME);
+  return art_finalise_socket(L, &art_stream_kind);
 }
 
 static int stream_tostring(lua_State *L) {

@@ -8,7 +8,7 @@
 #include "lua/socket.h"
 #include "sync/turnstile.h"
 
-#define ART_STREAM_NAME "asyncrt.stream"
+extern const struct art_kind art_stream_kind;
 
 struct art_inward {
   struct art_half half;

@@ -5,15 +5,17 @@
 
 #define MOST_CAPACITY 2147483647
 
+const struct art_kind art_subscription_kind = {.name = "asyncrt.subscription",
+                                               .size = sizeof(struct art_channel)};
+
 static struct art_channel *check(lua_State *L, const char *function) {
-  return art_check_handle(L, 1, function, ART_SUBSCRIPTION_NAME);
+  return art_check_handle(L, 1, function, &art_subscription_kind);
 }
 
 /* subscription(capacity) */
 static int subscription(lua_State *L) {
   lua_Integer capacity = art_check_integer(L, 1, "subscription", 1, MOST_CAPACITY);
-  art_new_channel(L, (uint64_t)capacity);
-  luaL_setmetatable(L, ART_SUBSCRIPTION_NAME);
+  art_new_channel(L, &art_subscription_kind, (uint64_t)capacity);
   return 1;
 }
 

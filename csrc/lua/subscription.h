@@ -5,7 +5,7 @@
 
 #include <lauxlib.h>
 
-#define ART_SUBSCRIPTION_NAME "asyncrt.subscription"
+extern const struct art_kind art_subscription_kind;
 
 extern const luaL_Reg art_subscription_functions[]; /* subscription, publish */
 extern const luaL_Reg art_subscription_methods[];

@@ -60,15 +60,8 @@ struct art_lua_task *art_checkpoint_fails(lua_State *L, const char *function) {
 
 struct art_lua_task *art_to_task(lua_State *L, int arg, const char *function) {
   struct art_lua_task *t = lua_touserdata(L, arg);
-  if (t == NULL || !lua_getmetatable(L, arg)) {
+  if (t == NULL || !art_is_task(t, lua_rawlen(L, arg)))
     art_type_error(L, arg, function, ART_TASK_NAME);
-    return NULL;
-  }
-  art_push_value(L, ART_TASK_META);
-  art_push_value(L, ART_SUPERVISED_META);
-  bool is_task = lua_rawequal(L, -3, -2) || lua_rawequal(L, -3, -1);
-  lua_pop(L, 3);
-  if (!is_task) art_type_error(L, arg, function, ART_TASK_NAME);
   return t;
 }
 

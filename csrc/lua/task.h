@@ -95,6 +95,8 @@ struct art_lua_task {
   uint8_t room;    /* values there are uservalues for */
 };
 
+extern const struct art_task_class art_lua_task_class;
+
 /* Raises what is wrong: see art_current. */
 struct art_lua_task *art_current_fails(lua_State *L, const char *function);
 
@@ -139,6 +141,12 @@ static inline struct art_lua_task *art_checkpoint(lua_State *L, const char *func
   if (state->running != L || !lua_isyieldable(L) || art_cancelled_by(state->current) != NULL)
     return art_checkpoint_fails(L, function);
   return state->current;
+}
+
+/* Tasks are known as other handles are, but have no room for that: no other block of that size has their class there. */
+static inline bool art_is_task(const void *block, size_t size) {
+  const struct art_lua_task *t = block;
+  return size == sizeof *t && t->core.klass == &art_lua_task_class;
 }
 
 /* The task at 'arg'; raises for anything else. */

@@ -7,12 +7,13 @@
 #include "lua/select.h"
 #include "lua/task.h"
 
-#define WAKER_NAME "asyncrt.waker"
-
 /* Uservalue 1 is the task's handle. */
 struct waker {
+  struct art_handle handle;
   struct art_lua_task *task;
 };
+
+const struct art_kind art_waker_kind = {.name = "asyncrt.waker", .size = sizeof(struct waker)};
 
 static void stay(struct art_lua_task *t) {
   (void)t; /* nobody has us in a list: who is not woken just is not */
@@ -43,9 +44,8 @@ static int waker(lua_State *L) {
   art_push_task(L, t);
   lua_pushvalue(L, 2);
   if (lua_rawget(L, 1) != LUA_TNIL) return 1;
-  struct waker *w = lua_newuserdatauv(L, sizeof *w, 1);
+  struct waker *w = art_new_handle(L, &art_waker_kind, 1);
   w->task = t;
-  luaL_setmetatable(L, WAKER_NAME);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -2, 1);
   lua_pushvalue(L, 2);
@@ -55,7 +55,7 @@ static int waker(lua_State *L) {
 }
 
 static int waker_wake(lua_State *L) {
-  struct waker *w = art_check_handle(L, 1, "wake", WAKER_NAME);
+  struct waker *w = art_check_handle(L, 1, "wake", &art_waker_kind);
   struct art_lua_task *t = w->task;
   if (t->outcome != ART_OPEN) return 0;
   t->flags |= ART_PERMIT;
@@ -69,12 +69,11 @@ struct art_lua_task *art_waker_task(lua_State *L, int index) {
 }
 
 static int waker_tostring(lua_State *L) {
-  struct waker *w = art_check_handle(L, 1, "tostring", WAKER_NAME);
+  struct waker *w = art_check_handle(L, 1, "tostring", &art_waker_kind);
   lua_pushfstring(L, "waker of task %I", (LUAI_UACINT)w->task->cancel.id);
   return 1;
 }
 
-const char *const art_waker_name = WAKER_NAME;
 const luaL_Reg art_waker_functions[] = {{"waker", waker}, {"park", park}, {NULL, NULL}};
 const luaL_Reg art_waker_methods[] = {{"wake", waker_wake}, {NULL, NULL}};
 const luaL_Reg art_waker_metamethods[] = {{"__tostring", waker_tostring}, {NULL, NULL}};

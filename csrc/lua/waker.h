@@ -9,7 +9,7 @@ struct art_lua_task;
 /* Whose waker is at 'index'. */
 struct art_lua_task *art_waker_task(lua_State *L, int index);
 
-extern const char *const art_waker_name;
+extern const struct art_kind art_waker_kind;
 extern const luaL_Reg art_waker_functions[]; /* waker, park */
 extern const luaL_Reg art_waker_methods[];
 extern const luaL_Reg art_waker_metamethods[];

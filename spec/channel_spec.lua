@@ -222,6 +222,50 @@ describe("a channel", function()
     end)
   end)
 
+  it("lets go of what was taken when messages are of several values, too", function()
+    for _, capacity in ipairs { 1, 8, math.huge } do
+      local ch, weak = async.channel(capacity), setmetatable({}, { __mode = "v" })
+      weak[1], weak[2] = {}, {}
+      ch:try_send(weak[1], weak[2])
+      ch:try_recv()
+      weak[3] = {}
+      ch:try_send(weak[3])
+      ch:try_recv()
+      collectgarbage()
+      assert.is_nil(next(weak))
+    end
+  end)
+
+  it("keeps messages of any length in order, however many and of whatever capacity", function()
+    local state = 1
+    local function random(n)
+      state = (state * 1103515245 + 12345) % 2147483648
+      return state // 65536 % n + 1
+    end
+    for _, capacity in ipairs { 1, 2, 3, 8, 9, 63, 64, 65, 5000, math.huge } do
+      local ch, model, first, sent = async.channel(capacity), {}, 1, 0
+      for round = 1, 60 do
+        local longest = random(3)
+        for _ = 1, random(round % 20 == 0 and 3000 or 40) do
+          local message = {}
+          for i = 1, random(longest) do message[i] = sent * 10 + i end
+          local has_room = sent - first + 1 < capacity
+          assert.equal(has_room or nil, (ch:try_send(table.unpack(message))))
+          if has_room then
+            sent = sent + 1
+            model[sent] = message
+          end
+        end
+        assert.equal(sent - first + 1, #ch)
+        for _ = 1, random(round % 10 == 0 and 4000 or 40) do
+          if first > sent then break end
+          assert.same(model[first], { ch:try_recv() })
+          model[first], first = nil, first + 1
+        end
+      end
+    end
+  end)
+
   it("lets others run now and then, though it never has to wait", function()
     run(function()
       local ch, others = async.channel(math.huge), 0

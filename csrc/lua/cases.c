@@ -117,7 +117,7 @@ static bool wait_to_receive(lua_State *L, struct art_branch *b) {
 
 static int give_received(lua_State *L, int i, struct art_branch *b) {
   (void)i;
-  return b->party.exchanged ? lua_gettop(L) - b->of->place - 1 : art_push_closed(L);
+  return b->party.exchanged ? b->party.received : art_push_closed(L);
 }
 
 /* [-0, +1, -] The channel that the asyncrt.sending at 'i' is for. */

@@ -11,7 +11,7 @@
 
 #define MOST_CAPACITY 2147483648 /* that can be said in a number */
 
-enum { NAME = ART_RING_TABLE + 1, UVALUES = NAME }; /* uservalues */
+enum { NAME = 1, RING }; /* uservalues: from RING on those of the ring */
 enum { SELF = 1 };
 
 #define ROOM 8 /* on the stack, for what is in between */
@@ -31,6 +31,7 @@ static void hand_over(lua_State *L, struct art_party *receiver, int n) {
   if (n > FEW && !lua_checkstack(receiver->co, n + FEW))
     art_no_memory(L); /* a select's adds to them */
   lua_xmove(L, receiver->co, n);
+  receiver->received = n;
   conclude(receiver);
 }
 
@@ -74,10 +75,15 @@ enum art_exchange art_channel_offer(lua_State *L, int self, struct art_channel *
 static int take_buffered(lua_State *L, int self, struct art_channel *ch) {
   uint32_t places;
   struct art_party *sender = art_first_party(&ch->senders);
-  if (sender == NULL && art_ring_take_one(L, self, &ch->ring)) return 1;
+  int next = sender == NULL ? 0 : values_of(sender);
+  if (next <= 1 && art_ring_take_one(L, self, &ch->ring)) {
+    if (sender == NULL) return 1;
+    pull(L, sender, 1);
+    art_ring_put(L, self, &ch->ring, 1);
+    return 1;
+  }
   art_check_stack(L, ROOM, NULL);
   int n = art_ring_values(L, self, &ch->ring, &places);
-  int next = sender == NULL ? 0 : values_of(sender);
   art_check_stack(L, n + next + ROOM, "too many values");
   if (sender != NULL && !art_ring_fits(&ch->ring, next, places)) {
     art_ring_grow(L, self, &ch->ring, next);
@@ -124,7 +130,9 @@ static uint64_t check_capacity(lua_State *L) {
 }
 
 struct art_channel *art_new_channel(lua_State *L, const struct art_kind *kind, uint64_t capacity) {
-  struct art_channel *ch = art_new_handle(L, kind, UVALUES);
+  int home = art_ring_home(capacity);
+  struct art_channel *ch = art_new_handle(L, kind, RING + home);
+  art_ring_init(&ch->ring, RING, home);
   ch->capacity = capacity;
   art_waitlist_init(&ch->receivers);
   art_waitlist_init(&ch->senders);
@@ -173,7 +181,7 @@ static int send_k(lua_State *L, int status, lua_KContext ctx) {
 static int channel_send(lua_State *L) {
   struct art_channel *ch = check(L, "send");
   art_check_message(L, 2, "send");
-  struct art_lua_task *t = art_checkpoint(L, "send");
+  struct art_lua_task *t = art_checkpoint_in(L, ch->handle.state, "send");
   enum art_exchange e = art_channel_offer(L, SELF, ch, lua_gettop(L) - SELF);
   if (e != ART_MUST_WAIT) return art_return(L, t, answer_send(L, e == ART_EXCHANGED));
   return wait_among(L, t, &ch->senders, &send_wait, send_k);
@@ -201,7 +209,8 @@ static int resumed(lua_State *L, lua_KContext ctx, lua_KFunction k, bool iterate
   struct art_lua_task *t = (struct art_lua_task *)ctx;
   if (art_take_abort(t)) return art_raise_cancelled(L, t);
   if (art_waiter_waiting(&t->parking.party.waiter)) return art_park(L, t, &receive_wait, k, ctx);
-  return t->parking.party.exchanged ? lua_gettop(L) - SELF : give_closed(L, iterates);
+  const struct art_party *p = &t->parking.party;
+  return p->exchanged ? p->received : give_closed(L, iterates);
 }
 
 static int receive_k(lua_State *L, int status, lua_KContext ctx) {
@@ -214,9 +223,8 @@ static int iterate_k(lua_State *L, int status, lua_KContext ctx) {
   return resumed(L, ctx, iterate_k, true);
 }
 
-static int receive_or_wait(lua_State *L, bool iterates) {
-  struct art_lua_task *t = art_checkpoint(L, "recv");
-  struct art_channel *ch = lua_touserdata(L, SELF);
+static int receive_or_wait(lua_State *L, struct art_channel *ch, bool iterates) {
+  struct art_lua_task *t = art_checkpoint_in(L, ch->handle.state, "recv");
   int n = 0;
   lua_settop(L, SELF);
   enum art_exchange e = art_channel_take(L, SELF, ch, &n);
@@ -225,17 +233,17 @@ static int receive_or_wait(lua_State *L, bool iterates) {
   return wait_among(L, t, &ch->receivers, &receive_wait, iterates ? iterate_k : receive_k);
 }
 
-int art_receive(lua_State *L) {
-  return receive_or_wait(L, false);
+int art_receive(lua_State *L, struct art_channel *ch) {
+  return receive_or_wait(L, ch, false);
 }
 
-int art_receive_next(lua_State *L) {
-  return receive_or_wait(L, true);
+int art_receive_next(lua_State *L, struct art_channel *ch) {
+  return receive_or_wait(L, ch, true);
 }
 
-int art_try_receive(lua_State *L) {
+int art_try_receive(lua_State *L, struct art_channel *ch) {
   int n = 0;
-  enum art_exchange e = art_channel_take(L, SELF, lua_touserdata(L, SELF), &n);
+  enum art_exchange e = art_channel_take(L, SELF, ch, &n);
   if (e == ART_EXCHANGED) return n;
   if (e == ART_IS_CLOSED) return art_push_closed(L);
   lua_pushnil(L);
@@ -245,19 +253,16 @@ int art_try_receive(lua_State *L) {
 }
 
 static int channel_recv(lua_State *L) {
-  check(L, "recv");
-  return art_receive(L);
+  return art_receive(L, check(L, "recv"));
 }
 
 /* for v in channel do */
 static int channel_call(lua_State *L) {
-  check(L, "recv");
-  return art_receive_next(L);
+  return art_receive_next(L, check(L, "recv"));
 }
 
 static int try_recv(lua_State *L) {
-  check(L, "try_recv");
-  return art_try_receive(L);
+  return art_try_receive(L, check(L, "try_recv"));
 }
 
 /* --- the rest ----------------------------------------------------------------------------------------------------- */

@@ -62,7 +62,7 @@ static int wait_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int wait(lua_State *L) {
   struct event *e = check(L, "wait");
-  struct art_lua_task *t = art_checkpoint(L, "wait");
+  struct art_lua_task *t = art_checkpoint_in(L, e->handle.state, "wait");
   lua_settop(L, SELF);
   if (e->set) return art_return(L, t, 0);
   t->parking.io.waiter = (struct art_waiter){.waker = &t->core.waker};

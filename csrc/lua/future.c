@@ -139,7 +139,7 @@ static int await_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int await(lua_State *L) {
   struct future *f = check(L, "await");
-  struct art_lua_task *t = art_checkpoint(L, "await");
+  struct art_lua_task *t = art_checkpoint_in(L, f->handle.state, "await");
   lua_settop(L, SELF);
   if (f->state != OPEN) return art_return(L, t, answer(L));
   t->parking.in.task = NULL;

@@ -146,7 +146,7 @@ static int lock_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int lock(lua_State *L) {
   struct art_mutex *m = check(L, "lock");
-  struct art_lua_task *t = art_checkpoint(L, "lock");
+  struct art_lua_task *t = art_checkpoint_in(L, m->handle.state, "lock");
   lua_settop(L, SELF);
   if (m->owner == t) {
     art_push_error(L, "deadlock", "a task locks a mutex that it has locked already");

@@ -11,7 +11,8 @@ struct art_party {
   struct art_waiter waiter;
   lua_State *co; /* waits in a C function, which finds what it received on top of its stack */
   int sending; /* where on its stack the asyncrt.sending is that has the values; 0: they are above the channel at 1 */
-  bool exchanged; /* set by the other side before the wake */
+  bool exchanged; /* set by the other side before the wake, */
+  int received;   /* with the number of values that it has put there */
 };
 
 static inline struct art_party *art_party_of(struct art_list *node) {

@@ -102,7 +102,7 @@ static int take_or_wait(lua_State *L, struct art_lua_task *t) {
 }
 
 int art_permits_acquire(lua_State *L, struct art_permits *p, uint32_t n, const char *function) {
-  struct art_lua_task *t = art_checkpoint(L, function);
+  struct art_lua_task *t = art_checkpoint_in(L, p->handle.state, function);
   new_guard(L, p, n);
   return take_or_wait(L, t);
 }

@@ -17,66 +17,130 @@ static uint32_t places_of(int n) {
   return n == 1 ? 1 : (uint32_t)n + HEADER;
 }
 
+/* --- places ------------------------------------------------------------------------------------------------------- */
+
+static void go_home(struct art_ring *r) {
+  r->away = false;
+  r->size = r->home;
+  r->first = 0;
+}
+
+void art_ring_init(struct art_ring *r, int table, int home) {
+  *r = (struct art_ring){.table = (uint16_t)table, .home = (uint16_t)home};
+  go_home(r);
+}
+
+int art_ring_home(uint64_t capacity) {
+  uint64_t home = 1;
+  if (capacity == 0) return 0;
+  if (capacity > ART_RING_HOME) return LEAST; /* it seldom holds that many */
+  while (home < capacity) home *= 2;
+  return (int)home;
+}
+
 bool art_ring_fits(const struct art_ring *r, int n, uint32_t less) {
+  if (n != 1 && !r->away) return false;
   return (uint64_t)r->taken - less + places_of(n) <= r->size;
 }
 
-/* Where the i-th place is, in a table. */
-static lua_Integer place(const struct art_ring *r, uint32_t i) {
-  return (lua_Integer)((r->first + i) & (r->size - 1)) + 1;
+static uint32_t place(const struct art_ring *r, uint32_t i) {
+  return (r->first + i) & (r->size - 1);
+}
+
+/* [-0, +1, -] What is in the i-th place; the table, if the ring is away, is at 'table'. */
+static void push_place(lua_State *L, int owner, const struct art_ring *r, int table, uint32_t i) {
+  if (r->away)
+    lua_rawgeti(L, table, (lua_Integer)place(r, i) + 1);
+  else
+    lua_getiuservalue(L, owner, r->table + 1 + (int)place(r, i));
+}
+
+/* [-0, +0, -] What was taken is not kept alive. */
+static void clear_place(lua_State *L, int owner, const struct art_ring *r, int table, uint32_t i) {
+  lua_pushnil(L);
+  if (r->away)
+    lua_rawseti(L, table, (lua_Integer)place(r, i) + 1);
+  else
+    lua_setiuservalue(L, owner, r->table + 1 + (int)place(r, i));
+}
+
+static void drop_first(struct art_ring *r, uint32_t places) {
+  r->first = (r->first + places) & (r->size - 1);
+  r->taken -= places;
+  r->count--;
+}
+
+/* [-0, +0, -] All that is in the ring, to the new table on top. */
+static void move_to_table(lua_State *L, int owner, struct art_ring *r) {
+  int new = lua_gettop(L), old = new + 1;
+  lua_getiuservalue(L, owner, r->table);
+  for (uint32_t i = 0; i < r->taken; i++) {
+    push_place(L, owner, r, old, i);
+    lua_rawseti(L, new, (lua_Integer)i + 1);
+    if (!r->away) clear_place(L, owner, r, old, i);
+  }
+  lua_pop(L, 1);
 }
 
 void art_ring_grow(lua_State *L, int owner, struct art_ring *r, int n) {
-  uint64_t size = r->size == 0 ? LEAST : r->size;
+  uint64_t size = r->size < LEAST ? LEAST : r->size;
   while (size < (uint64_t)r->taken + places_of(n)) size *= 2;
   if (size > INT_MAX / 2) art_no_memory(L);
-  art_check_stack(L, 4, NULL);
+  art_check_stack(L, 5, NULL);
   lua_createtable(L, (int)size, 0);
-  if (size <= r->size || size < r->taken) { /* a finaliser was here */
+  if (size < r->taken || art_ring_fits(r, n, 0)) { /* a finaliser was here */
     lua_pop(L, 1);
     return;
   }
-  lua_getiuservalue(L, owner, ART_RING_TABLE);
-  for (uint32_t i = 0; i < r->taken; i++) {
-    lua_rawgeti(L, -1, place(r, i));
-    lua_rawseti(L, -3, (lua_Integer)i + 1);
-  }
-  lua_pop(L, 1);
-  lua_setiuservalue(L, owner, ART_RING_TABLE);
+  move_to_table(L, owner, r);
+  lua_setiuservalue(L, owner, r->table);
+  r->away = true;
   r->first = 0;
   r->size = (uint32_t)size;
 }
 
-void art_ring_put(lua_State *L, int owner, struct art_ring *r, int n) {
-  lua_getiuservalue(L, owner, ART_RING_TABLE);
-  lua_insert(L, -n - 1);
+void art_ring_trim(lua_State *L, int owner, struct art_ring *r) {
+  if (r->count > 0 || r->size <= KEPT) return;
+  go_home(r);
+  lua_pushnil(L);
+  lua_setiuservalue(L, owner, r->table);
+}
+
+/* --- messages ----------------------------------------------------------------------------------------------------- */
+
+/* [-n, +0, -] A message in the table. */
+static void put_away(lua_State *L, int owner, struct art_ring *r, int n) {
   uint32_t at = r->taken, places = places_of(n);
-  if (n == 1) {
-    lua_rawseti(L, -2, place(r, at));
-    lua_pop(L, 1);
-    r->taken++;
-    r->count++;
-    return;
-  }
+  lua_getiuservalue(L, owner, r->table);
+  lua_insert(L, -n - 1);
   if (n != 1) {
     lua_pushlightuserdata(L, (void *)(uintptr_t)&several);
-    lua_rawseti(L, -n - 2, place(r, at));
+    lua_rawseti(L, -n - 2, (lua_Integer)place(r, at) + 1);
     lua_pushinteger(L, n);
-    lua_rawseti(L, -n - 2, place(r, at + 1));
+    lua_rawseti(L, -n - 2, (lua_Integer)place(r, at + 1) + 1);
   }
   for (int i = n; i >= 1; i--)
-    lua_rawseti(L, -i - 1, place(r, at + places - (uint32_t)(n - i) - 1));
+    lua_rawseti(L, -i - 1, (lua_Integer)place(r, at + places - (uint32_t)(n - i) - 1) + 1);
   lua_pop(L, 1);
   r->taken += places;
+}
+
+void art_ring_put(lua_State *L, int owner, struct art_ring *r, int n) {
+  if (r->away)
+    put_away(L, owner, r, n);
+  else
+    lua_setiuservalue(L, owner, r->table + 1 + (int)place(r, r->taken++));
   r->count++;
 }
 
 int art_ring_values(lua_State *L, int owner, const struct art_ring *r, uint32_t *places) {
   int n = 1;
-  lua_getiuservalue(L, owner, ART_RING_TABLE);
-  lua_rawgeti(L, -1, place(r, 0));
+  *places = 1;
+  if (!r->away) return 1;
+  lua_getiuservalue(L, owner, r->table);
+  lua_rawgeti(L, -1, (lua_Integer)place(r, 0) + 1);
   if (lua_touserdata(L, -1) == &several) {
-    lua_rawgeti(L, -2, place(r, 1));
+    lua_rawgeti(L, -2, (lua_Integer)place(r, 1) + 1);
     n = (int)lua_tointeger(L, -1);
     lua_pop(L, 1);
   }
@@ -88,40 +152,34 @@ int art_ring_values(lua_State *L, int owner, const struct art_ring *r, uint32_t 
 int art_ring_take(lua_State *L, int owner, struct art_ring *r) {
   uint32_t places;
   int n = art_ring_values(L, owner, r, &places);
-  lua_getiuservalue(L, owner, ART_RING_TABLE);
+  lua_getiuservalue(L, owner, r->table);
   int table = lua_gettop(L);
-  for (uint32_t i = places - (uint32_t)n; i < places; i++) lua_rawgeti(L, table, place(r, i));
-  for (uint32_t i = 0; i < places; i++) { /* what was taken is not kept alive */
-    lua_pushnil(L);
-    lua_rawseti(L, table, place(r, i));
-  }
+  for (uint32_t i = places - (uint32_t)n; i < places; i++) push_place(L, owner, r, table, i);
+  for (uint32_t i = 0; i < places; i++) clear_place(L, owner, r, table, i);
   lua_remove(L, table);
-  r->first = (r->first + places) & (r->size - 1);
-  r->taken -= places;
-  r->count--;
+  drop_first(r, places);
   return n;
 }
 
-bool art_ring_take_one(lua_State *L, int owner, struct art_ring *r) {
+static bool take_one_away(lua_State *L, int owner, struct art_ring *r) {
   if (r->size > KEPT) return false;
-  lua_Integer at = place(r, 0);
-  lua_getiuservalue(L, owner, ART_RING_TABLE);
-  if (lua_rawgeti(L, -1, at) == LUA_TLIGHTUSERDATA && lua_touserdata(L, -1) == &several) {
+  lua_getiuservalue(L, owner, r->table);
+  int table = lua_gettop(L);
+  push_place(L, owner, r, table, 0);
+  if (lua_touserdata(L, -1) == &several) {
     lua_pop(L, 2);
     return false;
   }
-  lua_pushnil(L);
-  lua_rawseti(L, -3, at);
-  lua_remove(L, -2);
-  r->first = (r->first + 1) & (r->size - 1);
-  r->taken--;
-  r->count--;
+  clear_place(L, owner, r, table, 0);
+  lua_remove(L, table);
+  drop_first(r, 1);
   return true;
 }
 
-void art_ring_trim(lua_State *L, int owner, struct art_ring *r) {
-  if (r->count > 0 || r->size <= KEPT) return;
-  r->size = r->first = 0;
-  lua_pushnil(L);
-  lua_setiuservalue(L, owner, ART_RING_TABLE);
+bool art_ring_take_one(lua_State *L, int owner, struct art_ring *r) {
+  if (r->away) return take_one_away(L, owner, r);
+  push_place(L, owner, r, 0, 0);
+  clear_place(L, owner, r, 0, 0);
+  drop_first(r, 1);
+  return true;
 }

@@ -1,5 +1,6 @@
-/* Ring: messages of one or more Lua values, first in, first out, in a table that is the owner's uservalue. A message of
-** one value takes one place of it and allocates nothing, and its first value is never nil. */
+/* Ring: messages of one or more Lua values, first in, first out. Its places are uservalues of its owner, as many as it was
+** made with, as long as each message is one value and there are no more of them than that; else those of a table in a
+** uservalue. A message of one value takes one place and allocates nothing, and its first value is never nil. */
 #ifndef ART_LUA_RING_H
 #define ART_LUA_RING_H
 
@@ -7,13 +8,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ART_RING_TABLE 1 /* the uservalue */
+#define ART_RING_HOME 64 /* uservalues at most */
 
-/* Zeroed is empty. */
 struct art_ring {
   uint64_t count;              /* messages */
   uint32_t size, first, taken; /* places; size is 0 or a power of two */
+  uint16_t home;               /* places among the uservalues: 0 or a power of two, */
+  uint16_t table;              /* which follow this one, where the table is */
+  bool away;                   /* the places are the table's */
 };
+
+/* An empty ring whose owner has 'home' uservalues after that of the table. */
+void art_ring_init(struct art_ring *r, int table, int home);
+
+/* The 'home' for a ring that is to hold that many messages. */
+int art_ring_home(uint64_t capacity);
 
 /* Is there room for one more message of n values, once the first 'less' places are free? */
 bool art_ring_fits(const struct art_ring *r, int n, uint32_t less);

@@ -47,11 +47,15 @@ struct look {
   int n;
   bool listed;                /* they came in a list */
   bool unsure;                /* those that are unsure may still be ready */
-  struct art_item first[FEW]; /* of them, so that what they are is found but once */
+  bool plain;                 /* none has to be checked or prepared */
+  struct art_item first[FEW]; /* of them, so that what they are is found but once, */
+  struct art_item other;      /* and the one that was asked for last of the rest */
 };
 
-static struct art_item item_at(const struct look *look, int i) {
-  return i <= FEW ? look->first[i - 1] : find_item(look->L, i);
+static const struct art_item *item_at(struct look *look, int i) {
+  if (i <= FEW) return &look->first[i - 1];
+  look->other = find_item(look->L, i);
+  return &look->other;
 }
 
 void art_bad_case(lua_State *L, int i, bool listed, const char *problem) {
@@ -89,38 +93,42 @@ static void check_types(struct look *look) {
   if (lua_gettop(L) == 0) bad_type(L, 1, false);
   if (look->listed) unpack(L);
   int on = 0;
+  look->plain = true;
   look->n = lua_gettop(L);
   for (int i = 1; i <= look->n; i++) {
     struct art_item it = find_item(L, i);
     if (i <= FEW) look->first[i - 1] = it;
     if (it.is == NULL && !is_off(L, i)) bad_type(L, i, look->listed);
-    on += it.is != NULL;
+    if (it.is == NULL) continue;
+    if (it.is->check != NULL || it.is->prepare != NULL) look->plain = false;
+    on++;
   }
   if (on == 0) luaL_error(L, "'select' has no case to wait for");
 }
 
-static void check_each(const struct look *look) {
+static void check_each(struct look *look) {
+  if (look->plain) return;
   for (int i = 1; i <= look->n; i++) {
-    const struct art_case *is = item_at(look, i).is;
+    const struct art_case *is = item_at(look, i)->is;
     if (is != NULL && is->check != NULL) is->check(look->L, i, look->t, look->listed);
   }
 }
 
 /* --- at once ------------------------------------------------------------------------------------------------------ */
 
-static bool is_ready(const struct look *look, int i) {
-  struct art_item it = item_at(look, i);
-  if (it.is == NULL || (it.is->unsure && !look->unsure)) return false;
-  return it.is->is_ready(look->L, &it, look->t);
+static bool is_ready(struct look *look, int i) {
+  const struct art_item *it = item_at(look, i);
+  if (it->is == NULL || (it->is->unsure && !look->unsure)) return false;
+  return it->is->is_ready(look->L, it, look->t);
 }
 
-static int count_ready(const struct look *look) {
+static int count_ready(struct look *look) {
   int ready = 0;
   for (int i = 1; i <= look->n; i++) ready += is_ready(look, i);
   return ready;
 }
 
-static int find_ready(const struct look *look, int which) {
+static int find_ready(struct look *look, int which) {
   for (int i = 1; i <= look->n; i++)
     if (is_ready(look, i) && which-- == 0) return i;
   return 0;
@@ -133,7 +141,7 @@ static int take_any(struct look *look) {
   while ((ready = count_ready(look)) > 0) {
     uint64_t random = ready == 1 ? 0 : art_executor_random(look->t->core.executor);
     int i = find_ready(look, (int)((random >> 16) % (unsigned)ready));
-    const struct art_case *c = i == 0 ? NULL : item_at(look, i).is;
+    const struct art_case *c = i == 0 ? NULL : item_at(look, i)->is;
     lua_pushinteger(L, i);
     int results = c == NULL ? -1 : c->take(L, i, look->t); /* a finaliser may have been faster */
     if (results >= 0) return 1 + results;
@@ -147,7 +155,7 @@ static int take_any(struct look *look) {
 
 static void leave(struct art_branch *b) {
   art_waiter_leave(&b->party.waiter);
-  art_wheel_disarm(&b->of->task->rt->core->wheel, &b->timer);
+  if (art_timer_armed(&b->timer)) art_wheel_disarm(&b->of->task->rt->core->wheel, &b->timer);
   if (b->held == NULL) return;
   b->item.is->leave(b);
   b->held = NULL;
@@ -181,9 +189,9 @@ bool art_waits_in_select(const struct art_lua_task *t) {
   return t->wait == &select_wait;
 }
 
-static void init_branch(const struct look *look, struct art_selection *s, int i, int *place) {
+static void init_branch(struct look *look, struct art_selection *s, int i, int *place) {
   struct art_branch *b = &s->branch[i - 1];
-  b->item = item_at(look, i);
+  b->item = *item_at(look, i);
   b->of = s;
   b->waker.wake = wake;
   b->party.waiter.waker = &b->waker;
@@ -192,15 +200,21 @@ static void init_branch(const struct look *look, struct art_selection *s, int i,
 }
 
 /* [-0, +n, m] */
-static struct art_selection *new_selection(const struct look *look) {
+static void prepare_each(struct look *look) {
+  if (look->plain) return;
+  for (int i = 1; i <= look->n; i++) {
+    const struct art_case *is = item_at(look, i)->is;
+    if (is == NULL || is->prepare == NULL) continue;
+    art_check_stack(look->L, LUA_MINSTACK, NULL);
+    is->prepare(look->L, i);
+  }
+}
+
+/* [-0, +n, m] */
+static struct art_selection *new_selection(struct look *look) {
   lua_State *L = look->L;
   int n = look->n, place = n + 1;
-  for (int i = 1; i <= n; i++) {
-    const struct art_case *c = item_at(look, i).is;
-    if (c == NULL || c->prepare == NULL) continue;
-    art_check_stack(L, LUA_MINSTACK, NULL);
-    c->prepare(L, i);
-  }
+  prepare_each(look);
   size_t size = sizeof(struct art_selection) + (size_t)n * sizeof(struct art_branch);
   struct art_selection *s = lua_newuserdatauv(L, size, 0);
   memset(s, 0, size);

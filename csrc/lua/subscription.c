@@ -39,19 +39,16 @@ static int subscription_lost(lua_State *L) {
 }
 
 static int subscription_recv(lua_State *L) {
-  check(L, "recv");
-  return art_receive(L);
+  return art_receive(L, check(L, "recv"));
 }
 
 /* for v in subscription do */
 static int subscription_call(lua_State *L) {
-  check(L, "recv");
-  return art_receive_next(L);
+  return art_receive_next(L, check(L, "recv"));
 }
 
 static int subscription_try_recv(lua_State *L) {
-  check(L, "try_recv");
-  return art_try_receive(L);
+  return art_try_receive(L, check(L, "try_recv"));
 }
 
 static int subscription_close(lua_State *L) {

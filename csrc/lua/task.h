@@ -135,12 +135,16 @@ struct art_lua_task *art_current_in_lua(lua_State *L, const char *function);
 struct art_lua_task *art_checkpoint_fails(lua_State *L, const char *function);
 
 /* As art_current, for a function that suspends: raises also where Lua cannot yield, and, before any effect, if the task
-** is cancelled. */
-static inline struct art_lua_task *art_checkpoint(lua_State *L, const char *function) {
-  const struct art_lua *state = art_lua_of(L);
+** is cancelled. The first is for who has the state at hand: in a handle, say. */
+static inline struct art_lua_task *art_checkpoint_in(lua_State *L, const struct art_lua *state,
+                                                     const char *function) {
   if (state->running != L || !lua_isyieldable(L) || art_cancelled_by(state->current) != NULL)
     return art_checkpoint_fails(L, function);
   return state->current;
+}
+
+static inline struct art_lua_task *art_checkpoint(lua_State *L, const char *function) {
+  return art_checkpoint_in(L, art_lua_of(L), function);
 }
 
 /* Tasks are known as other handles are, but have no room for that: no other block of that size has their class there. */

@@ -8,13 +8,14 @@ local function pass(capacity)
   ch:name("numbers")
   async.scope(function(s)
     s:spawn(function()
+      for i = 1, 20 do sweep.expect(ch:send(i), true) end
       for i = 1, 20 do sweep.expect(ch:send(i, "and", "more"), true) end
       for i = 1, 20 do sweep.expect(ch:send(i), true) end
       ch:close()
     end)
     for i in ch do sum = sum + i end
   end)
-  sweep.expect(sum, 420)
+  sweep.expect(sum, 630)
   sweep.expect(select(3, ch:try_send(1)), "closed")
 end
 

@@ -60,15 +60,19 @@ bool art_to_seconds(lua_State *L, int index, uint64_t *ns) {
   double seconds = (double)lua_tonumber(L, index);
   if (isnan(seconds)) return false;
   double exact = seconds * 1e9;
-  *ns = exact <= 0 ? 0 : exact >= NEVER_NS ? ART_NEVER : (uint64_t)(exact + 0.5);
+  if (exact >= NEVER_NS)
+    *ns = ART_NEVER;
+  else
+    *ns = exact <= 0 ? 0 : (uint64_t)(int64_t)(exact + 0.5); /* signed conversions are faster */
   return true;
 }
 
 uint64_t art_check_seconds(lua_State *L, int arg, const char *function) {
   uint64_t ns = 0;
+  if (art_to_seconds(L, arg, &ns)) return ns;
   if (lua_type(L, arg) != LUA_TNUMBER) art_type_error(L, arg, function, "number");
-  if (!art_to_seconds(L, arg, &ns)) art_arg_error(L, arg, function, "number of seconds is NaN");
-  return ns;
+  art_arg_error(L, arg, function, "number of seconds is NaN");
+  return 0;
 }
 
 lua_Integer art_check_integer(lua_State *L, int arg, const char *function, lua_Integer low,

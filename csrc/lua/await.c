@@ -121,7 +121,7 @@ static int task_join(lua_State *L) {
   lua_settop(L, TARGET);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushcclosure(L, join_for_ever, 1);
-  lua_insert(L, TARGET);
+  lua_pushvalue(L, TARGET);
   return art_run_within(L, ART_SCOPE_JOIN, delay_ns, "join");
 }
 

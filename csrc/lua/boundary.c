@@ -38,10 +38,10 @@ static int answer_cancel(lua_State *L, struct art_lua_task *t, enum art_scope_ki
   return lua_error(L);
 }
 
-/* Nothing went wrong in it, and no handle leads to it. */
+/* Nothing went wrong in it, nothing is left of it, and no handle leads to it: nearly always. */
 static bool is_plain(const struct art_scope *s) {
-  return s->ending == ART_RETURNED && s->first == NULL && s->handle == NULL &&
-         art_list_empty(&s->failures) && art_list_empty(&s->unobserved);
+  return s->first == NULL && s->handle == NULL && art_list_empty(&s->children) &&
+         s->owner->scope == s && art_list_empty(&s->failures) && art_list_empty(&s->unobserved);
 }
 
 static int give_results(lua_State *L, enum art_scope_kind kind) {
@@ -56,10 +56,6 @@ static int boundary_end(lua_State *L, struct art_scope *s) {
   struct art_lua_task *t = s->owner;
   enum art_ending ending = s->ending;
   enum art_scope_kind kind = s->kind;
-  if (is_plain(s)) {
-    art_scope_end(s);
-    return give_results(L, kind);
-  }
   bool failed = art_scope_failed(L, s, lua_gettop(L));
   art_push_value(L, ART_ANCHORS);
   art_end_scope(L, s, lua_gettop(L));
@@ -81,20 +77,29 @@ static int boundary_done(lua_State *L, int status, lua_KContext ctx) {
   struct art_scope *s = (struct art_scope *)ctx;
   bool ok = status == LUA_OK || status == LUA_YIELD;
   s->running = false;
+  if (ok && is_plain(s)) {
+    enum art_scope_kind kind = s->kind;
+    art_scope_end(s);
+    return give_results(L, kind);
+  }
   if (ok) ok = !art_ends_in_cycle(L, s->owner, s);
   if (!ok) art_raised_restore(L, s->owner, s->cancel.id);
   art_body_ended(L, s, ok);
   return boundary_join(L, status, ctx);
 }
 
-/* The handler goes below them. */
-int art_run_in(lua_State *L, struct art_scope *s) {
+/* The handler is in its place. */
+static int run_in(lua_State *L, struct art_scope *s) {
   lua_KContext ctx = (lua_KContext)s;
-  art_push_value(L, ART_HANDLER);
-  lua_insert(L, HANDLER);
   int nargs = lua_gettop(L) - VALUES;
   s->running = true;
   return boundary_done(L, lua_pcallk(L, nargs, LUA_MULTRET, HANDLER, ctx, boundary_done), ctx);
+}
+
+int art_run_in(lua_State *L, struct art_scope *s) {
+  art_push_value(L, ART_HANDLER);
+  lua_insert(L, HANDLER);
+  return run_in(L, s);
 }
 
 static struct art_scope *open_scope(lua_State *L, struct art_lua_task *t, enum art_scope_kind k) {
@@ -112,7 +117,6 @@ static void end_after_slice(struct art_runtime *core, struct art_scope *s) {
 static int shield(lua_State *L) {
   struct art_lua_task *t = art_current_in_lua(L, "shield");
   art_check_callable(L, 1, "shield");
-  art_check_stack(L, 4, NULL);
   struct art_scope *s = open_scope(L, t, ART_SCOPE_SHIELD);
   if ((t->flags & ART_DOOMED) != 0 && art_is_asked_to_stop(t)) art_scope_lift_shields(s);
   if (s->policy != NULL && s->policy->untrusted) end_after_slice(t->rt->core, s);
@@ -121,7 +125,6 @@ static int shield(lua_State *L) {
 
 int art_run_within(lua_State *L, enum art_scope_kind kind, uint64_t delay_ns, const char *name) {
   struct art_lua_task *t = art_checkpoint(L, name);
-  art_check_stack(L, 4, NULL);
   struct art_scope *s = open_scope(L, t, kind);
   struct art_runtime *core = t->rt->core;
   if (delay_ns == 0) {
@@ -130,13 +133,14 @@ int art_run_within(lua_State *L, enum art_scope_kind kind, uint64_t delay_ns, co
     uint64_t deadline_ns = art_deadline(art_runtime_now_ns(core), delay_ns);
     if (deadline_ns != ART_NEVER) art_wheel_arm(&core->wheel, &s->deadline, deadline_ns);
   }
-  return art_run_in(L, s);
+  art_push_value(L, ART_HANDLER);
+  lua_replace(L, HANDLER);
+  return run_in(L, s);
 }
 
 static int timeout_in(lua_State *L, enum art_scope_kind kind, const char *name) {
   uint64_t delay_ns = art_check_seconds(L, 1, name);
   art_check_callable(L, 2, name);
-  lua_remove(L, 1);
   return art_run_within(L, kind, delay_ns, name);
 }
 

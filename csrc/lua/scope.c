@@ -1,7 +1,6 @@
 #include "lua/scope.h"
 
-#include <string.h>
-
+#include "base/clear.h"
 #include "lua/hog.h"
 #include "lua/park.h"
 #include "lua/task.h"
@@ -52,7 +51,7 @@ struct art_scope *art_scope_open(struct art_lua_runtime *rt, struct art_scope *p
                                  struct art_lua_task *owner, enum art_scope_kind kind) {
   struct art_scope *s = take(rt);
   if (s == NULL) return NULL;
-  memset(s, 0, sizeof *s);
+  art_clear(s, sizeof *s);
   s->parent = parent;
   s->owner = owner;
   s->rt = rt;

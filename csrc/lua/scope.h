@@ -85,9 +85,6 @@ void art_scope_propagate(struct art_scope *s);
 /* The shields that are there now, at 's' and below, hold no longer. */
 void art_scope_lift_shields(struct art_scope *s);
 
-/* The next scope of the tree below 'top', parents first: after 'top' itself the first; NULL after the last. */
-struct art_scope *art_scope_next(struct art_scope *top, struct art_scope *s);
-
 void art_scope_add_child(struct art_scope *s, struct art_lua_task *t);
 
 /* 't' has ended: the scope learns of a failure, its owner that there is one less to wait for. */

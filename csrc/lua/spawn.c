@@ -1,8 +1,7 @@
 /* Spawning: all the ways in which a task comes to be. */
 #include "lua/spawn.h"
 
-#include <string.h>
-
+#include "base/clear.h"
 #include "executor/poll.h"
 #include "lua/anchors.h"
 #include "lua/args.h"
@@ -16,7 +15,7 @@
 #include "lua/usage.h"
 
 static void init(struct art_lua_task *t, const struct art_spawn *how) {
-  memset(t, 0, sizeof *t);
+  art_clear(t, sizeof *t);
   t->core.klass = &art_lua_task_class;
   t->rt = how->rt;
   t->flags = (uint16_t)how->flags;

@@ -10,9 +10,11 @@
 struct art_party {
   struct art_waiter waiter;
   lua_State *co; /* waits in a C function, which finds what it received on top of its stack */
-  int sending; /* where on its stack the asyncrt.sending is that has the values; 0: they are above the channel at 1 */
-  bool exchanged; /* set by the other side before the wake, */
-  int received;   /* with the number of values that it has put there */
+  union {
+    int sending; /* where on its stack the asyncrt.sending is that has the values; 0: they are above the channel at 1 */
+    int received; /* how many values the other side has put there */
+  };
+  bool exchanged; /* set by the other side before the wake */
 };
 
 static inline struct art_party *art_party_of(struct art_list *node) {

@@ -12,11 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
-
 #include "asyncrt.h"
 #include "base/alloc.h"
+
+/* Of the sanitizers' runtime. Not every clang comes with the headers that declare them, and clang compiles this too. */
+void __sanitizer_set_death_callback(void (*callback)(void));
+void __sanitizer_set_report_fd(void *fd);
 
 /* Where an allocation comes from. base/alloc.h declares it in builds for the sweep alone; others compile this too. */
 extern _Thread_local const char *art_alloc_site;

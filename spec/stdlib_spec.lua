@@ -226,20 +226,70 @@ describe("require", function()
   end)
 end)
 
-describe("a host that has taken require away", function()
-  local kept = require
-  after_each(function() rawset(_G, "require", kept) end)
-
-  it("may still call what is loaded late, if it has loaded that before", function()
-    for _, name in ipairs { "broadcast", "sort", "gsub", "require", "inside" } do kept("asyncrt." .. name) end
-    local list, found = { 2, 1 }, nil
-    rawset(_G, "require", nil)
+describe("what is compiled late", function()
+  local CALLS = [[
+    local calls = {
+      sort = function() async.sort { 2, 1 } end,
+      gsub = function() async.gsub("a", "a", "b") end,
+      tasks = function() async.tasks() end,
+      broadcast = function() async.broadcast(1) end,
+      watch = function() async.watch(1) end,
+      interval = function() async.interval(1) end,
+      race = function() async.race(function() end) end,
+      map = function() async.map({}, print) end,
+      connect = function() async.net.connect("127.0.0.1", 1) end,
+      listen = function() async.net.listen("127.0.0.1", 0) end,
+      serve = function()
+        local server = async.net.serve("127.0.0.1", 0, print)
+        if server then server:stop() end
+      end,
+      require = function() async.require "string" end,
+    }
     async.run(function()
-      async.sort(list)
-      found = { (async.gsub("a", "a", "b")), #async.tasks(), async.broadcast(1), async.watch(1) }
+      for name, call in pairs(calls) do
+        local ok, err = pcall(call)
+        if not ok then print(name, err) end
+      end
     end)
-    rawset(_G, "require", kept)
-    assert.same({ 1, 2 }, list)
-    assert.equal(4, #found)
+  ]]
+
+  it("needs no descriptor to be read with", function()
+    local output = helper.child([[
+      local async = require "asyncrt"
+      local files = {}
+      repeat files[#files + 1] = io.open("/dev/null") until #files == 0 or not io.open("/dev/null")
+      files[1]:close() -- one for the runtime
+      files[2]:close()
+    ]] .. CALLS .. 'print "done"')
+    assert.equal("done\n", output)
+  end)
+
+  it("needs no require, io or package that scripts could call", function()
+    local output = helper.child([[
+      local async = require "asyncrt"
+      require, io, package, load = nil
+    ]] .. CALLS:gsub('require = .-\n', "") .. 'print "done"')
+    assert.equal("done\n", output)
+  end)
+
+  it("is found where the host has put it, and by require at the first call where nothing can be read ahead", function()
+    local output = helper.child([[
+      package.preload["asyncrt.sort"] = function() return { sort = function() print "the host's own" end } end
+      local own_io = io
+      io = nil
+      local async = require "asyncrt"
+      io = own_io
+    ]] .. CALLS .. 'print "done"')
+    assert.equal("the host's own\ndone\n", output)
+  end)
+
+  it("says what is wrong at the place of the call", function()
+    local output = helper.child([[
+      local async = require "asyncrt"
+      print(pcall(function() async.sort(1) end))
+      print(pcall(function() async.net.listen(1) end))
+    ]])
+    assert.matches("^false\t[^\n]-:2: bad argument #1 to 'sort' %(table expected, got number%)\n"
+      .. "false\t[^\n]-:3: bad argument #1 to 'listen' [^\n]+\n$", output)
   end)
 end)

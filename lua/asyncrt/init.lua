@@ -5,10 +5,15 @@ local require = require -- scripts may be left without
 require "asyncrt.version"
 local core = require "asyncrt.core"
 local errors = require "asyncrt.errors"
-local combinators = require "asyncrt.combinators"
+local ahead = require "asyncrt.ahead".ahead
 require "asyncrt.report"
 core.layer()
+for _, name in ipairs { "broadcast", "combinators", "gsub", "inside", "interval", "net", "require", "server",
+  "sort" } do
+  ahead("asyncrt." .. name)
+end
 
+-- What is in a function here is compiled at its first call; as tail calls, so that the caller is where it was.
 local async = {
   run = core.run,
   runtime = core.runtime,
@@ -29,11 +34,11 @@ local async = {
   sleep_until = core.sleep_until,
   now = core.now,
   next_frame = core.next_frame,
-  interval = require "asyncrt.interval".interval,
-  all = combinators.all,
-  race = combinators.race,
-  map = combinators.map,
-  each = combinators.each,
+  interval = function(...) return require "asyncrt.interval".interval(...) end,
+  all = function(...) return require "asyncrt.combinators".all(...) end,
+  race = function(...) return require "asyncrt.combinators".race(...) end,
+  map = function(...) return require "asyncrt.combinators".map(...) end,
+  each = function(...) return require "asyncrt.combinators".each(...) end,
   waker = core.waker,
   park = core.park,
   poll = require "asyncrt.poll".poll,
@@ -42,8 +47,6 @@ local async = {
   select = core.select,
   after = core.after,
   at = core.at,
-  -- What few scripts call is loaded when it is first called; as tail calls, so that the caller is where it was. No more
-  -- than that: by then there may be no descriptor to read a file with.
   broadcast = function(...) return require "asyncrt.broadcast".broadcast(...) end,
   watch = function(...) return require "asyncrt.broadcast".watch(...) end,
   mutex = core.mutex,
@@ -56,7 +59,11 @@ local async = {
   sort = function(...) return require "asyncrt.sort".sort(...) end,
   gsub = function(...) return require "asyncrt.gsub".gsub(...) end,
   require = function(...) return require "asyncrt.require".require(...) end,
-  net = require "asyncrt.net",
+  net = {
+    connect = function(...) return require "asyncrt.net".connect(...) end,
+    listen = function(...) return require "asyncrt.net".listen(...) end,
+    serve = function(...) return require "asyncrt.net".serve(...) end,
+  },
   copy = require "asyncrt.copy".copy,
   check = errors.check,
   is_cancelled = errors.is_cancelled,

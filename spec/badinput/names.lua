@@ -1,6 +1,6 @@
 -- What can be called: the functions that the module exports, and of every type of handle its methods and metamethods.
 -- Found by a walk from what is loaded, so that nothing can be forgotten.
-require "asyncrt.broadcast" -- loaded at its first call, and its methods with it
+for _, name in ipairs { "broadcast", "interval", "server" } do require("asyncrt." .. name) end -- with their methods
 local names = {}
 
 local PREFIX = "^asyncrt%."

@@ -36,7 +36,7 @@ end
 local function assert_interrupted(script, printed)
   local output, code = interrupt(script)
   assert.equal(printed, output:sub(1, #printed))
-  assert.truthy(output:sub(#printed + 1):find("^lua[%w.]*: interrupted!\n"), output)
+  assert.truthy(output:sub(#printed + 1):find("^[^\n]*lua[%w.]*: interrupted!\n"), output)
   assert.equal(1, code)
 end
 

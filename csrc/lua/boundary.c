@@ -47,6 +47,7 @@ static bool is_plain(const struct art_scope *s) {
 static int give_results(lua_State *L, enum art_scope_kind kind) {
   int top = lua_gettop(L);
   if (kind != ART_SCOPE_TRY_TIMEOUT) return top - HANDLER;
+  art_check_stack(L, 1, "too many results"); /* they may fill it */
   lua_pushboolean(L, 1);
   lua_replace(L, HANDLER);
   return top;

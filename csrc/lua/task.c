@@ -112,6 +112,7 @@ int art_push_values(lua_State *L, const struct art_lua_task *t, int index) {
 
 /* [-n, +0, m] */
 static void store_packed(lua_State *L, int index, int n) {
+  art_check_stack(L, 4, "too many results"); /* they may fill it */
   lua_createtable(L, n, 1);
   lua_insert(L, -n - 1);
   for (int i = n; i >= 1; i--) lua_rawseti(L, -i - 1, i);

@@ -48,7 +48,9 @@
 #include "lua/view.h"
 #include "lua/waker.h"
 
-#if LUA_VERSION_NUM < 504 || (LUA_VERSION_NUM == 504 && LUA_VERSION_RELEASE_NUM < 50403)
+/* Lua 5.4.3 too calls itself 5.4.0 to the preprocessor; that one and the two after it are refused when they are loaded,
+** by lua/asyncrt/version.lua. */
+#if LUA_VERSION_NUM < 504
 #error "asyncrt needs Lua 5.4.3 or later: older ones cannot suspend in __close"
 #endif
 

@@ -15,11 +15,11 @@ struct barrier {
   uint32_t n, waiting;
 };
 
-const struct art_kind art_barrier_kind = {.name = "asyncrt.barrier",
-                                          .size = sizeof(struct barrier)};
+const struct art_kind art_barrier_kind = {
+    .name = "asyncrt.barrier", .size = sizeof(struct barrier), .index = ART_BARRIER_KIND};
 
 static struct barrier *check(lua_State *L, const char *function) {
-  return art_check_handle(L, SELF, function, &art_barrier_kind);
+  return art_check_handle(L, 1, function, &art_barrier_kind);
 }
 
 /* While it waits, 'with' is the barrier; afterwards, its number. */

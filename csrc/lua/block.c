@@ -1,9 +1,8 @@
 #include "lua/block.h"
 
-#include <string.h>
-
 #include "lua/args.h"
 #include "lua/ending.h"
+#include "lua/finaliser.h"
 #include "lua/state.h"
 
 void art_push_handle(lua_State *L, const struct art_kind *kind) {
@@ -29,17 +28,10 @@ struct art_block *art_check_block(lua_State *L, int arg, const char *function,
   return b;
 }
 
-/* Scripts can call metamethods too, but not by that name and in that way. */
-static bool is_finaliser(lua_State *L) {
-  lua_Debug ar;
-  return lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar) &&
-         strcmp(ar.namewhat, "metamethod") == 0 && strcmp(ar.name, "__gc") == 0;
-}
-
 bool art_finalise_block(lua_State *L) {
   struct art_block_handle *handle = lua_touserdata(L, 1);
   struct art_block *b = handle->block;
-  if (!is_finaliser(L)) return false;
+  if (!art_is_finaliser(L)) return false;
   handle->block = NULL;
   if (b != NULL) {
     art_list_remove(&b->node);
@@ -51,7 +43,7 @@ bool art_finalise_block(lua_State *L) {
 int art_destroy_blocks(lua_State *L) {
   struct art_lua *state = lua_touserdata(L, 1);
   struct art_list *n;
-  if (!is_finaliser(L)) return 0;
+  if (!art_is_finaliser(L)) return 0;
   art_tell_at_close(L, 1);
   while ((n = art_list_pop(&state->blocks)) != NULL) {
     struct art_block *b = ART_CONTAINER(n, struct art_block, node);

@@ -6,11 +6,11 @@
 #include <stdbool.h>
 
 #include "drivers/wheel.h"
+#include "lua/handle.h"
 #include "lua/party.h"
 
 struct art_branch;
 struct art_case;
-struct art_kind;
 struct art_lua_task;
 struct art_selection;
 
@@ -22,7 +22,7 @@ struct art_item {
 };
 
 struct art_case {
-  const struct art_kind *kind; /* of the handle; NULL: a task */
+  enum art_kind_index kind; /* of the handle; that of tasks is for supervised ones, too */
 
   /* Raises what is wrong with it for this task. NULL: nothing can be. */
   void (*check)(lua_State *L, int i, struct art_lua_task *t, bool listed);

@@ -112,11 +112,17 @@ enum art_exchange art_channel_take(lua_State *L, int self, struct art_channel *c
 
 /* --- handles ------------------------------------------------------------------------------------------------------ */
 
-const struct art_kind art_channel_kind = {
-    .name = "asyncrt.channel", .size = sizeof(struct art_channel), .meta = ART_CHANNEL_META};
+const struct art_kind art_channel_kind = {.name = "asyncrt.channel",
+                                          .size = sizeof(struct art_channel),
+                                          .index = ART_CHANNEL_KIND,
+                                          .meta = ART_CHANNEL_META};
 
 static struct art_channel *check(lua_State *L, const char *function) {
-  return art_check_handle(L, SELF, function, &art_channel_kind);
+  return art_check_handle(L, 1, function, &art_channel_kind);
+}
+
+static struct art_channel *check_alone(lua_State *L, const char *function) {
+  return art_check_alone(L, function, &art_channel_kind);
 }
 
 void art_check_message(lua_State *L, int arg, const char *function) {
@@ -226,7 +232,6 @@ static int iterate_k(lua_State *L, int status, lua_KContext ctx) {
 static int receive_or_wait(lua_State *L, struct art_channel *ch, bool iterates) {
   struct art_lua_task *t = art_checkpoint_in(L, ch->handle.state, "recv");
   int n = 0;
-  lua_settop(L, SELF);
   enum art_exchange e = art_channel_take(L, SELF, ch, &n);
   if (e == ART_EXCHANGED) return art_return(L, t, n);
   if (e == ART_IS_CLOSED) return art_return(L, t, give_closed(L, iterates));
@@ -253,12 +258,12 @@ int art_try_receive(lua_State *L, struct art_channel *ch) {
 }
 
 static int channel_recv(lua_State *L) {
-  return art_receive(L, check(L, "recv"));
+  return art_receive(L, check_alone(L, "recv"));
 }
 
 /* for v in channel do */
 static int channel_call(lua_State *L) {
-  return art_receive_next(L, check(L, "recv"));
+  return art_receive_next(L, check_alone(L, "recv"));
 }
 
 static int try_recv(lua_State *L) {

@@ -40,7 +40,8 @@ void art_check_message(lua_State *L, int arg, const char *function);
 /* What is in it is still delivered. */
 void art_channel_close(struct art_channel *ch);
 
-/* The calls of whoever receives from the channel at 1: recv, the same in a for loop, try_recv. */
+/* The calls of whoever receives from the channel at 1, above which there is nothing: recv, the same in a for loop,
+** try_recv. */
 int art_receive(lua_State *L, struct art_channel *ch);
 int art_receive_next(lua_State *L, struct art_channel *ch);
 int art_try_receive(lua_State *L, struct art_channel *ch);

@@ -19,11 +19,11 @@ struct condition {
   struct art_waitlist waiters;
 };
 
-const struct art_kind art_condition_kind = {.name = "asyncrt.condition",
-                                            .size = sizeof(struct condition)};
+const struct art_kind art_condition_kind = {
+    .name = "asyncrt.condition", .size = sizeof(struct condition), .index = ART_CONDITION_KIND};
 
 static struct condition *check(lua_State *L, const char *function) {
-  return art_check_handle(L, SELF, function, &art_condition_kind);
+  return art_check_handle(L, 1, function, &art_condition_kind);
 }
 
 /* --- waiting ------------------------------------------------------------------------------------------------------ */

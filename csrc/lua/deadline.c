@@ -11,8 +11,8 @@ struct art_deadline {
   uint64_t ns;
 };
 
-const struct art_kind art_deadline_kind = {.name = "asyncrt.deadline",
-                                           .size = sizeof(struct art_deadline)};
+const struct art_kind art_deadline_kind = {
+    .name = "asyncrt.deadline", .size = sizeof(struct art_deadline), .index = ART_DEADLINE_KIND};
 
 uint64_t art_deadline_ns(struct art_deadline *d, uint64_t now_ns) {
   if (!d->counts) d->ns = art_deadline(now_ns, d->ns);

@@ -15,10 +15,11 @@ struct event {
   bool set;
 };
 
-const struct art_kind art_event_kind = {.name = "asyncrt.event", .size = sizeof(struct event)};
+const struct art_kind art_event_kind = {
+    .name = "asyncrt.event", .size = sizeof(struct event), .index = ART_EVENT_KIND};
 
 static struct event *check(lua_State *L, const char *function) {
-  return art_check_handle(L, SELF, function, &art_event_kind);
+  return art_check_handle(L, 1, function, &art_event_kind);
 }
 
 bool art_event_is_set(const void *event) {

@@ -18,10 +18,11 @@ struct future {
   bool observed; /* somebody got the error */
 };
 
-const struct art_kind art_future_kind = {.name = "asyncrt.future", .size = sizeof(struct future)};
+const struct art_kind art_future_kind = {
+    .name = "asyncrt.future", .size = sizeof(struct future), .index = ART_FUTURE_KIND};
 
 static struct future *check(lua_State *L, const char *function) {
-  return art_check_handle(L, SELF, function, &art_future_kind);
+  return art_check_handle(L, 1, function, &art_future_kind);
 }
 
 static int future(lua_State *L) {

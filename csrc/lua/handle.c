@@ -8,8 +8,6 @@
 void *art_new_handle(lua_State *L, const struct art_kind *kind, int uservalues) {
   struct art_handle *h = lua_newuserdatauv(L, kind->size, uservalues);
   memset(h, 0, kind->size);
-  h->self = h;
-  h->kind = kind;
   h->state = art_lua_of(L);
   if (kind->meta == 0) {
     luaL_setmetatable(L, kind->name);

@@ -14,7 +14,8 @@
 #include "lua/stream.h"
 
 const struct art_kind art_listener_kind = {.name = "asyncrt.listener",
-                                           .size = sizeof(struct art_block_handle)};
+                                           .size = sizeof(struct art_block_handle),
+                                           .index = ART_LISTENER_KIND};
 
 enum {
   SELF = 1,

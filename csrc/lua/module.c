@@ -81,10 +81,17 @@ static void new_type(lua_State *L, const char *name, const luaL_Reg *const *meth
 #define LIST(...) ((const luaL_Reg *const[]){__VA_ARGS__, NULL})
 #define NOTHING ((const luaL_Reg *const[]){NULL})
 
+/* The metatable on top is that kind's. */
+static void note_meta(lua_State *L, enum art_kind_index kind) {
+  struct art_lua *state = lua_touserdata(L, STATE);
+  state->kinds.meta[kind] = lua_topointer(L, -1);
+}
+
 /* [-0, +0, m] The metatable of a kind of handles. */
 static void new_kind(lua_State *L, const struct art_kind *kind, const luaL_Reg *const *methods,
                      const luaL_Reg *const *metamethods) {
   new_type(L, kind->name, methods, metamethods);
+  note_meta(L, kind->index);
   if (kind->meta == 0)
     lua_pop(L, 1);
   else
@@ -117,6 +124,7 @@ static void set_weak_table(lua_State *L, enum art_lua_value v) {
 static void open_tasks(lua_State *L) {
   new_type(L, ART_TASK_NAME, LIST(art_task_methods, art_view_methods, art_usage_methods),
            LIST(art_view_metamethods));
+  note_meta(L, ART_TASK_KIND);
   lua_createtable(L, 0, 6);
   lua_pushliteral(L, ART_TASK_NAME);
   lua_setfield(L, -2, "__name");
@@ -124,6 +132,7 @@ static void open_tasks(lua_State *L) {
   set_functions(L, art_supervised_metamethods);
   lua_getfield(L, -2, "__index");
   lua_setfield(L, -2, "__index");
+  note_meta(L, ART_SUPERVISED_TASK_KIND);
   set_value(L, ART_SUPERVISED_META);
   set_value(L, ART_TASK_META);
 }

@@ -21,10 +21,11 @@ struct art_mutex {
   bool locked;
 };
 
-const struct art_kind art_mutex_kind = {.name = "asyncrt.mutex", .size = sizeof(struct art_mutex)};
+const struct art_kind art_mutex_kind = {
+    .name = "asyncrt.mutex", .size = sizeof(struct art_mutex), .index = ART_MUTEX_KIND};
 
 static struct art_mutex *check(lua_State *L, const char *function) {
-  return art_check_handle(L, SELF, function, &art_mutex_kind);
+  return art_check_handle(L, 1, function, &art_mutex_kind);
 }
 
 static bool is_broken(const struct art_mutex *m) {
@@ -145,9 +146,8 @@ static int lock_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int lock(lua_State *L) {
-  struct art_mutex *m = check(L, "lock");
+  struct art_mutex *m = art_check_alone(L, "lock", &art_mutex_kind);
   struct art_lua_task *t = art_checkpoint_in(L, m->handle.state, "lock");
-  lua_settop(L, SELF);
   if (m->owner == t) {
     art_push_error(L, "deadlock", "a task locks a mutex that it has locked already");
     return lua_error(L);
@@ -192,8 +192,7 @@ void art_mutex_release(lua_State *L, int index) {
 }
 
 static int unlock(lua_State *L) {
-  struct art_mutex *m = check(L, "unlock");
-  lua_settop(L, SELF);
+  struct art_mutex *m = art_check_alone(L, "unlock", &art_mutex_kind);
   if (!m->locked) return luaL_error(L, "'unlock' on a mutex that is not locked");
   if (!is_broken(m) && !art_mutex_is_callers(L, SELF))
     return luaL_error(L, "'unlock' on a mutex that somebody else has locked");

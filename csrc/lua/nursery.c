@@ -11,8 +11,10 @@
 #include "lua/task.h"
 #include "lua/trace.h"
 
-const struct art_kind art_scope_kind = {
-    .name = "asyncrt.scope", .size = sizeof(struct art_scope_handle), .meta = ART_SCOPE_META};
+const struct art_kind art_scope_kind = {.name = "asyncrt.scope",
+                                        .size = sizeof(struct art_scope_handle),
+                                        .index = ART_SCOPE_KIND,
+                                        .meta = ART_SCOPE_META};
 
 /* [-0, +1, m] A handle without a scope; its slot is taken. */
 static uint32_t new_handle(lua_State *L, struct art_lua_runtime *rt,
@@ -136,13 +138,13 @@ static int close_block(lua_State *L, const struct art_scope_handle *handle, cons
 }
 
 static int scope_close_variable(lua_State *L) {
-  const struct art_scope_handle *handle = art_check_handle(L, CLOSED, "close", &art_scope_kind);
+  const struct art_scope_handle *handle = art_check_handle(L, 1, "close", &art_scope_kind);
   lua_settop(L, ERROR);
   return close_block(L, handle, "close");
 }
 
 static int scope_close(lua_State *L) {
-  const struct art_scope_handle *handle = art_check_handle(L, CLOSED, "close", &art_scope_kind);
+  const struct art_scope_handle *handle = art_check_handle(L, 1, "close", &art_scope_kind);
   lua_settop(L, CLOSED);
   lua_pushnil(L);
   return close_block(L, handle, "close");

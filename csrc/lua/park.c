@@ -198,7 +198,7 @@ static void not_parked(struct art_lua_task *t, int status, int nresults) {
 
 static struct art_task *run(struct art_executor *ex, struct art_task *core);
 
-const struct art_task_class art_lua_task_class = {.run = run}; /* how tasks are known: see task.h */
+const struct art_task_class art_lua_task_class = {.run = run};
 
 /* Said before anything that may run Lua between two polls: from one to the next nothing does. */
 static inline void nobody_runs(struct art_lua *state) {

@@ -18,8 +18,10 @@ struct guard {
   bool held;
 };
 
-const struct art_kind art_guard_kind = {
-    .name = "asyncrt.guard", .size = sizeof(struct guard), .meta = ART_GUARD_META};
+const struct art_kind art_guard_kind = {.name = "asyncrt.guard",
+                                        .size = sizeof(struct guard),
+                                        .index = ART_GUARD_KIND,
+                                        .meta = ART_GUARD_META};
 
 void art_permits_init(struct art_permits *p, uint32_t n, const struct art_wait *wait) {
   art_waitlist_init(&p->queue);
@@ -115,17 +117,17 @@ bool art_permits_try(lua_State *L, struct art_permits *p, uint32_t n) {
 /* --- guards ------------------------------------------------------------------------------------------------------- */
 
 static int guard_release(lua_State *L) {
-  give_back(art_check_handle(L, SELF, "release", &art_guard_kind));
+  give_back(art_check_handle(L, 1, "release", &art_guard_kind));
   return 0;
 }
 
 static int guard_close(lua_State *L) {
-  give_back(art_check_handle(L, SELF, "close", &art_guard_kind));
+  give_back(art_check_handle(L, 1, "close", &art_guard_kind));
   return 0;
 }
 
 static int guard_tostring(lua_State *L) {
-  const struct guard *g = art_check_handle(L, SELF, "tostring", &art_guard_kind);
+  const struct guard *g = art_check_handle(L, 1, "tostring", &art_guard_kind);
   lua_pushstring(L, g->held ? "guard (held)" : "guard (released)");
   return 1;
 }

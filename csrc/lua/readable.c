@@ -5,8 +5,8 @@
 
 enum { STREAM = 1 }; /* uservalue */
 
-const struct art_kind art_readable_kind = {.name = "asyncrt.readable",
-                                           .size = sizeof(struct art_handle)};
+const struct art_kind art_readable_kind = {
+    .name = "asyncrt.readable", .size = sizeof(struct art_handle), .index = ART_READABLE_KIND};
 
 struct art_stream *art_readable_stream(lua_State *L, int i) {
   lua_getiuservalue(L, i, STREAM);

@@ -13,8 +13,8 @@
 #include "lua/error.h"
 #include "lua/park.h"
 
-const struct art_kind art_lookup_kind = {.name = "asyncrt.lookup",
-                                         .size = sizeof(struct art_block_handle)};
+const struct art_kind art_lookup_kind = {
+    .name = "asyncrt.lookup", .size = sizeof(struct art_block_handle), .index = ART_LOOKUP_KIND};
 
 enum { HOST = 1, LOOKUP }; /* on the stack of a resolve */
 

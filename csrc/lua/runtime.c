@@ -8,6 +8,7 @@
 #include "lua/anchors.h"
 #include "lua/args.h"
 #include "lua/error.h"
+#include "lua/finaliser.h"
 #include "lua/loop.h"
 #include "lua/orphan.h"
 #include "lua/policy.h"
@@ -17,8 +18,8 @@
 #include "lua/unobserved.h"
 #include "lua/usage.h"
 
-const struct art_kind art_runtime_kind = {.name = "asyncrt.runtime",
-                                          .size = sizeof(struct art_lua_runtime)};
+const struct art_kind art_runtime_kind = {
+    .name = "asyncrt.runtime", .size = sizeof(struct art_lua_runtime), .index = ART_RUNTIME_KIND};
 
 struct art_lua_runtime *art_to_runtime(lua_State *L, int arg, const char *function) {
   return art_check_handle(L, arg, function, &art_runtime_kind);
@@ -329,18 +330,12 @@ static void warn_of_lost(lua_State *L, struct art_lua_runtime *rt) {
   lua_warning(L, text, 0);
 }
 
-/* Lua itself calls: a runtime that is running is collected in lua_close only. */
-static bool is_finaliser(lua_State *L) {
-  lua_Debug ar;
-  return lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar) &&
-         strcmp(ar.namewhat, "metamethod") == 0;
-}
-
 /* Collected, or lua_close: no Lua is run. */
 static int runtime_gc(lua_State *L) {
   struct art_lua_runtime *rt = art_to_runtime(L, 1, "__gc");
   if (rt->core == NULL) return 0;
-  if (rt->host != NULL && !is_finaliser(L))
+  if (rt->host != NULL &&
+      !art_is_finaliser(L)) /* it is collected while it runs in lua_close only */
     return luaL_error(L, "'__gc' on a runtime that is running");
   warn_of_lost(L, rt);
   collect(L, rt, 1);

@@ -15,7 +15,7 @@ static const struct art_wait rwlock_wait = {
     .what = "rwlock", .abort = art_permits_abort, .handle = SELF};
 
 static struct art_permits *check(lua_State *L, const char *function) {
-  return art_check_handle(L, SELF, function, &art_rwlock_kind);
+  return art_check_handle(L, 1, function, &art_rwlock_kind);
 }
 
 static int read(lua_State *L) {
@@ -59,8 +59,8 @@ static int rwlock_tostring(lua_State *L) {
   return 1;
 }
 
-const struct art_kind art_rwlock_kind = {.name = "asyncrt.rwlock",
-                                         .size = sizeof(struct art_permits)};
+const struct art_kind art_rwlock_kind = {
+    .name = "asyncrt.rwlock", .size = sizeof(struct art_permits), .index = ART_RWLOCK_KIND};
 const luaL_Reg art_rwlock_functions[] = {{"rwlock", rwlock}, {NULL, NULL}};
 const luaL_Reg art_rwlock_methods[] = {{"read", read},
                                        {"write", write},

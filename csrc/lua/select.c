@@ -16,26 +16,25 @@ static bool is_off(lua_State *L, int i) {
   return lua_isboolean(L, i) && !lua_toboolean(L, i);
 }
 
-static const struct art_case *among(const struct art_case *cases, int n, const struct art_kind *k) {
+static const struct art_case *among(const struct art_case *cases, int n, const void *meta,
+                                    const struct art_kinds *kinds) {
   for (int i = 0; i < n; i++)
-    if (cases[i].kind == k) return &cases[i];
+    if (kinds->meta[cases[i].kind] == meta) return &cases[i];
   return NULL;
 }
 
 /* NULL: it is nothing that can be waited for. */
-static const struct art_case *case_of(const void *handle, size_t size) {
-  const struct art_handle *h = handle;
-  if (art_is_task(handle, size)) return among(art_local_cases, ART_LOCAL_CASES, NULL);
-  if (size < sizeof *h || h->self != h) return NULL;
-  const struct art_case *c = among(art_local_cases, ART_LOCAL_CASES, h->kind);
-  if (c == NULL) c = among(art_socket_cases, ART_SOCKET_CASES, h->kind);
-  return c != NULL && size == c->kind->size ? c : NULL;
+static const struct art_case *case_of(const void *meta, const struct art_kinds *kinds) {
+  if (meta == kinds->meta[ART_SUPERVISED_TASK_KIND]) meta = kinds->meta[ART_TASK_KIND];
+  const struct art_case *is = among(art_local_cases, ART_LOCAL_CASES, meta, kinds);
+  return is != NULL ? is : among(art_socket_cases, ART_SOCKET_CASES, meta, kinds);
 }
 
-static struct art_item find_item(lua_State *L, int i) {
-  void *handle = lua_touserdata(L, i);
-  const struct art_case *is = handle == NULL ? NULL : case_of(handle, lua_rawlen(L, i));
-  return (struct art_item){.is = is, .handle = handle, .i = i};
+static struct art_item find_item(lua_State *L, int i, const struct art_kinds *kinds) {
+  const void *meta = art_meta_of(L, i);
+  void *handle = meta == NULL ? NULL : lua_touserdata(L, i);
+  return (struct art_item){
+      .is = handle == NULL ? NULL : case_of(meta, kinds), .handle = handle, .i = i};
 }
 
 #define FEW 32
@@ -54,7 +53,7 @@ struct look {
 
 static const struct art_item *item_at(struct look *look, int i) {
   if (i <= FEW) return &look->first[i - 1];
-  look->other = find_item(look->L, i);
+  look->other = find_item(look->L, i, &art_lua_of(look->L)->kinds);
   return &look->other;
 }
 
@@ -92,11 +91,12 @@ static void check_types(struct look *look) {
   look->listed = is_list(L);
   if (lua_gettop(L) == 0) bad_type(L, 1, false);
   if (look->listed) unpack(L);
+  const struct art_kinds *kinds = &art_lua_of(L)->kinds;
   int on = 0;
   look->plain = true;
   look->n = lua_gettop(L);
   for (int i = 1; i <= look->n; i++) {
-    struct art_item it = find_item(L, i);
+    struct art_item it = find_item(L, i, kinds);
     if (i <= FEW) look->first[i - 1] = it;
     if (it.is == NULL && !is_off(L, i)) bad_type(L, i, look->listed);
     if (it.is == NULL) continue;

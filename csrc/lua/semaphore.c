@@ -10,7 +10,7 @@ static const struct art_wait semaphore_wait = {
     .what = "semaphore", .abort = art_permits_abort, .handle = SELF};
 
 static struct art_permits *check(lua_State *L, const char *function) {
-  return art_check_handle(L, SELF, function, &art_semaphore_kind);
+  return art_check_handle(L, 1, function, &art_semaphore_kind);
 }
 
 static uint32_t check_count(lua_State *L, const char *function) {
@@ -53,8 +53,8 @@ static int semaphore_tostring(lua_State *L) {
   return 1;
 }
 
-const struct art_kind art_semaphore_kind = {.name = "asyncrt.semaphore",
-                                            .size = sizeof(struct art_permits)};
+const struct art_kind art_semaphore_kind = {
+    .name = "asyncrt.semaphore", .size = sizeof(struct art_permits), .index = ART_SEMAPHORE_KIND};
 const luaL_Reg art_semaphore_functions[] = {{"semaphore", semaphore}, {NULL, NULL}};
 const luaL_Reg art_semaphore_methods[] = {
     {"acquire", acquire}, {"try_acquire", try_acquire}, {"release", release}, {NULL, NULL}};

@@ -5,8 +5,8 @@
 
 #define MOST_VALUES 60000 /* a userdata has that many uservalues */
 
-const struct art_kind art_sending_kind = {.name = "asyncrt.sending",
-                                          .size = sizeof(struct art_sending)};
+const struct art_kind art_sending_kind = {
+    .name = "asyncrt.sending", .size = sizeof(struct art_sending), .index = ART_SENDING_KIND};
 
 int art_channel_sending(lua_State *L) {
   art_check_handle(L, 1, "sending", &art_channel_kind);

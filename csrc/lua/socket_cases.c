@@ -130,7 +130,7 @@ static int give_readable(lua_State *L, int i, struct art_branch *b) {
 }
 
 const struct art_case art_socket_cases[ART_SOCKET_CASES] = {
-    {.kind = &art_listener_kind,
+    {.kind = ART_LISTENER_KIND,
      .check = check_listener,
      .is_ready = can_accept,
      .unsure = true,
@@ -140,7 +140,7 @@ const struct art_case art_socket_cases[ART_SOCKET_CASES] = {
      .look = look_for_connection,
      .leave = leave_accept,
      .give = give_connection},
-    {.kind = &art_readable_kind,
+    {.kind = ART_READABLE_KIND,
      .check = check_readable,
      .is_ready = is_readable,
      .unsure = true,

@@ -16,7 +16,6 @@
 
 static void init(struct art_lua_task *t, const struct art_spawn *how) {
   art_clear(t, sizeof *t);
-  t->core.klass = &art_lua_task_class;
   t->rt = how->rt;
   t->flags = (uint16_t)how->flags;
   if (how->scope->supervise) t->flags |= ART_SUPERVISED | ART_EAGER_REPORT;

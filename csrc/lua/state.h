@@ -53,6 +53,7 @@ enum art_lua_value {
 
 /* One a Lua state. */
 struct art_lua {
+  struct art_kinds kinds;
   struct art_lua_runtime *active;        /* the runtime whose loop runs on this state, or NULL */
   struct art_lua_task *volatile current; /* the task that is being polled, or NULL */
   lua_State *

@@ -3,8 +3,8 @@
 #include "lua/args.h"
 #include "lua/errno.h"
 
-const struct art_kind art_stream_kind = {.name = "asyncrt.stream",
-                                         .size = sizeof(struct art_block_handle)};
+const struct art_kind art_stream_kind = {
+    .name = "asyncrt.stream", .size = sizeof(struct art_block_handle), .index = ART_STREAM_KIND};
 
 static struct art_stream *of(struct art_socket *s) {
   return ART_CONTAINER(s, struct art_stream, socket);

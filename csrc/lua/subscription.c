@@ -6,10 +6,15 @@
 #define MOST_CAPACITY 2147483647
 
 const struct art_kind art_subscription_kind = {.name = "asyncrt.subscription",
-                                               .size = sizeof(struct art_channel)};
+                                               .size = sizeof(struct art_channel),
+                                               .index = ART_SUBSCRIPTION_KIND};
 
 static struct art_channel *check(lua_State *L, const char *function) {
   return art_check_handle(L, 1, function, &art_subscription_kind);
+}
+
+static struct art_channel *check_alone(lua_State *L, const char *function) {
+  return art_check_alone(L, function, &art_subscription_kind);
 }
 
 /* subscription(capacity) */
@@ -39,12 +44,12 @@ static int subscription_lost(lua_State *L) {
 }
 
 static int subscription_recv(lua_State *L) {
-  return art_receive(L, check(L, "recv"));
+  return art_receive(L, check_alone(L, "recv"));
 }
 
 /* for v in subscription do */
 static int subscription_call(lua_State *L) {
-  return art_receive_next(L, check(L, "recv"));
+  return art_receive_next(L, check_alone(L, "recv"));
 }
 
 static int subscription_try_recv(lua_State *L) {

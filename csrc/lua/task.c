@@ -1,10 +1,9 @@
 #include "lua/task.h"
 
-#include <string.h>
-
 #include "lua/anchors.h"
 #include "lua/args.h"
 #include "lua/error.h"
+#include "lua/finaliser.h"
 #include "lua/mutex.h"
 #include "lua/obstacle.h"
 #include "lua/scope.h"
@@ -23,23 +22,13 @@ struct art_lua_task *art_current_fails(lua_State *L, const char *function) {
   return state->current; /* it cannot suspend from here, but acts for the task */
 }
 
-/* Is a finaliser among those who are running? */
-static bool is_finalising(lua_State *L) {
-  lua_Debug ar;
-  for (int level = 0; lua_getstack(L, level, &ar); level++) {
-    lua_getinfo(L, "n", &ar);
-    if (strcmp(ar.namewhat, "metamethod") == 0 && strcmp(ar.name, "__gc") == 0) return true;
-  }
-  return false;
-}
-
 void art_check_finalising(lua_State *L, const char *function) {
-  if (is_finalising(L)) luaL_error(L, "'%s' called in a finaliser", function);
+  if (art_is_finalising(L)) luaL_error(L, "'%s' called in a finaliser", function);
 }
 
 struct art_lua_task *art_acting(lua_State *L) {
   struct art_lua_task *t = art_lua_of(L)->current;
-  return t == NULL || (!lua_isyieldable(L) && is_finalising(L)) ? NULL : t;
+  return t == NULL || (!lua_isyieldable(L) && art_is_finalising(L)) ? NULL : t;
 }
 
 static void cannot_suspend(lua_State *L, const struct art_lua_task *t, const char *function) {
@@ -59,9 +48,12 @@ struct art_lua_task *art_checkpoint_fails(lua_State *L, const char *function) {
 }
 
 struct art_lua_task *art_to_task(lua_State *L, int arg, const char *function) {
-  struct art_lua_task *t = lua_touserdata(L, arg);
-  if (t == NULL || !art_is_task(t, lua_rawlen(L, arg)))
-    art_type_error(L, arg, function, ART_TASK_NAME);
+  const struct art_kinds *kinds = &art_lua_of(L)->kinds;
+  const void *meta = art_meta_of(L, arg);
+  bool is_task =
+      meta == kinds->meta[ART_TASK_KIND] || meta == kinds->meta[ART_SUPERVISED_TASK_KIND];
+  struct art_lua_task *t = is_task ? lua_touserdata(L, arg) : NULL;
+  if (t == NULL) art_type_error(L, arg, function, ART_TASK_NAME);
   return t;
 }
 

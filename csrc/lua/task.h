@@ -147,12 +147,6 @@ static inline struct art_lua_task *art_checkpoint(lua_State *L, const char *func
   return art_checkpoint_in(L, art_lua_of(L), function);
 }
 
-/* Tasks are known as other handles are, but have no room for that: no other block of that size has their class there. */
-static inline bool art_is_task(const void *block, size_t size) {
-  const struct art_lua_task *t = block;
-  return size == sizeof *t && t->core.klass == &art_lua_task_class;
-}
-
 /* The task at 'arg'; raises for anything else. */
 struct art_lua_task *art_to_task(lua_State *L, int arg, const char *function);
 

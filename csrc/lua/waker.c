@@ -13,7 +13,8 @@ struct waker {
   struct art_lua_task *task;
 };
 
-const struct art_kind art_waker_kind = {.name = "asyncrt.waker", .size = sizeof(struct waker)};
+const struct art_kind art_waker_kind = {
+    .name = "asyncrt.waker", .size = sizeof(struct waker), .index = ART_WAKER_KIND};
 
 static void stay(struct art_lua_task *t) {
   (void)t; /* nobody has us in a list: who is not woken just is not */

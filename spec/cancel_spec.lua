@@ -265,6 +265,67 @@ describe("a foreign error wins", function()
     end)
   end
 
+  it("but not one that was caught before, whatever it came through", function()
+    run(function()
+      local raise = async.critical(function() error("old", 0) end)
+      local stopped = async.critical(function()
+        local _ <close> = defer(function() error("old", 0) end)
+        coroutine.yield()
+      end)
+      local ways = {
+        function() pcall(raise) end,
+        function() xpcall(raise, function(e) return e end) end,
+        function() coroutine.resume(coroutine.create(raise)) end,
+        function() pcall(coroutine.wrap(raise)) end,
+        function()
+          local co = coroutine.create(stopped)
+          coroutine.resume(co)
+          coroutine.close(co)
+        end,
+        function() load(raise) end,
+        function() load(function() error("old", 0) end) end,
+        function() load(function() return {} end) end,
+        function() load(function() async.sleep(1) end) end,
+        function() load(function() table.sort({ 1, 2 }, function() error("old", 0) end) end) end,
+      }
+      for i, way in ipairs(ways) do
+        local function body()
+          way()
+          async.sleep(60)
+        end
+        assert.is_false(async.try_timeout(1, body), i)
+        local task = async.try_spawn(body)
+        async.sleep(1)
+        task:cancel()
+        task:join()
+        assert.equal("cancelled", task:status(), i)
+      end
+    end)
+  end)
+
+  it("also where the error was raised in what Lua cannot yield across", function()
+    run(function()
+      local err = error_of(async.timeout, 1, function()
+        local _ <close> = defer(function() async.sleep(60) end)
+        table.sort({ 1, 2 }, function() error("foreign", 0) end)
+      end)
+      assert.equal("foreign", err)
+    end)
+  end)
+
+  it("leaves nothing behind where it was caught", function()
+    run(function()
+      local raise = async.critical(function() error({}, 0) end)
+      local function rounds(n)
+        for _ = 1, n do async.timeout(1, function() pcall(raise) end) end
+        collectgarbage()
+        return collectgarbage("count")
+      end
+      local before = rounds(100)
+      assert.is_true(rounds(10000) < before + 100)
+    end)
+  end)
+
   it("also where it is task_cancelled of an awaited task", function()
     run(function()
       local other = async.spawn(async.park)

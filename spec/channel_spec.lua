@@ -222,6 +222,20 @@ describe("a channel", function()
     end)
   end)
 
+  it("refuses messages of which two would not fit on a stack", function()
+    run(function()
+      local ch, values = async.channel(1), {}
+      for i = 1, 250001 do values[i] = i end
+      assert.has_error(function() ch:send(table.unpack(values)) end, "too many values in a message")
+      values[250001] = nil
+      assert.is_true(ch:send(table.unpack(values)))
+      local sender = async.spawn(function() return ch:send(table.unpack(values)) end)
+      settle()
+      for _ = 1, 2 do assert.equal(250000, select("#", ch:recv())) end
+      assert.is_true(sender:await())
+    end)
+  end)
+
   it("lets go of what was taken when messages are of several values, too", function()
     for _, capacity in ipairs { 1, 8, math.huge } do
       local ch, weak = async.channel(capacity), setmetatable({}, { __mode = "v" })

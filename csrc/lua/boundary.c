@@ -78,6 +78,7 @@ static int boundary_done(lua_State *L, int status, lua_KContext ctx) {
   struct art_scope *s = (struct art_scope *)ctx;
   bool ok = status == LUA_OK || status == LUA_YIELD;
   s->running = false;
+  if (ok && (s->owner->flags & ART_RAISING) != 0) art_raised_forget(L, s->owner, s->cancel.id);
   if (ok && is_plain(s)) {
     enum art_scope_kind kind = s->kind;
     art_scope_end(s);

@@ -14,7 +14,8 @@
 enum { NAME = 1, RING }; /* uservalues: from RING on those of the ring */
 enum { SELF = 1 };
 
-#define ROOM 8 /* on the stack, for what is in between */
+#define ROOM 8             /* on the stack, for what is in between */
+#define MOST_VALUES 250000 /* two messages and what is below them fit on a stack */
 
 /* --- exchange ----------------------------------------------------------------------------------------------------- */
 
@@ -55,6 +56,7 @@ static void pull(lua_State *L, struct art_party *sender, int n) {
 }
 
 enum art_exchange art_channel_offer(lua_State *L, int self, struct art_channel *ch, int n) {
+  if (n > MOST_VALUES) luaL_error(L, "too many values in a message");
   for (;;) { /* making room may run finalisers */
     if (ch->closed) return ART_IS_CLOSED;
     struct art_party *receiver = art_first_party(&ch->receivers);

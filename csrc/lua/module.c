@@ -205,6 +205,7 @@ static void open_state(lua_State *L) {
   }
   set_hook_names(L);
   set_closure(L, ART_HANDLER, art_trace_handler);
+  set_closure(L, ART_TRACER, art_trace_only);
   set_closure(L, ART_BODY, art_body);
   set_closure(L, ART_NOTE_KILLED, art_note_killed);
   set_closure(L, ART_SPAWN_MAIN, art_spawn_main);

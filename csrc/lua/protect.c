@@ -28,7 +28,7 @@ static int call_critical(lua_State *L) {
   int nargs = lua_gettop(L);
   if (t != NULL && (t->flags & ART_CRITICAL) != 0) t = NULL; /* the outermost call ends it */
   if (t != NULL) t->flags |= ART_CRITICAL;
-  art_push_value(L, ART_HANDLER);
+  art_push_value(L, ART_TRACER); /* a pcall around this may catch what is passed on */
   lua_insert(L, 1);
   lua_pushvalue(L, lua_upvalueindex(FUNCTION));
   lua_insert(L, 2);
@@ -100,8 +100,7 @@ static int protected_call(lua_State *L) {
   lua_rotate(L, VALUES, 2); /* true and f go below the arguments */
   lua_copy(L, 2, MESSAGE_HANDLER);
   if (late) {
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_pushcclosure(L, art_trace_only, 1);
+    art_push_value(L, ART_TRACER);
     lua_replace(L, HANDLER);
   }
   return called(L, lua_pcallk(L, nargs, LUA_MULTRET, HANDLER, late, called), late);
@@ -109,6 +108,9 @@ static int protected_call(lua_State *L) {
 
 void art_protect_install(lua_State *L, int state) {
   lua_pushglobaltable(L);
+  if (lua_getfield(L, -1, "load") == LUA_TFUNCTION)
+    ((struct art_lua *)lua_touserdata(L, state))->load = lua_tocfunction(L, -1);
+  lua_pop(L, 1);
   if (lua_getfield(L, -1, "xpcall") == LUA_TFUNCTION) {
     lua_setfield(L, -3, "xpcall");
     lua_pushvalue(L, state);

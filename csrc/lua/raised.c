@@ -33,18 +33,44 @@ void art_raised_note(lua_State *L, struct art_lua_task *t) {
   lua_pop(L, 3);
 }
 
-void art_raised_restore(lua_State *L, struct art_lua_task *t, uint64_t boundary) {
-  if ((t->flags & ART_RAISING) == 0) return;
-  int error = lua_gettop(L);
-  bool displaced = art_cancel_id(L, error) != 0;
+/* [-1, +0, -] The note of that boundary in the table on top goes, and with the last one the table itself. */
+static void forget(lua_State *L, struct art_lua_task *t, uint64_t boundary) {
+  lua_pushnil(L);
+  lua_rawseti(L, -2, (lua_Integer)boundary);
+  lua_pushnil(L);
+  if (lua_next(L, -2) != 0) {
+    lua_pop(L, 3);
+    return;
+  }
+  lua_pop(L, 1);
   art_push_value(L, ART_LEAVING);
   art_push_task(L, t);
-  if (lua_rawget(L, -2) == LUA_TTABLE) {
-    if (lua_rawgeti(L, -1, (lua_Integer)boundary) != LUA_TNIL) {
-      if (displaced) lua_copy(L, -1, error);
-      lua_pushnil(L);
-      lua_rawseti(L, -3, (lua_Integer)boundary);
-    }
-  }
-  lua_settop(L, error);
+  lua_pushnil(L);
+  lua_rawset(L, -3); /* it is there: no memory is needed */
+  lua_pop(L, 1);
+  t->flags &= (uint16_t)~ART_RAISING;
+}
+
+/* [-0, +(0|1), -] The table of the task's notes. */
+static bool push_notes(lua_State *L, const struct art_lua_task *t) {
+  art_push_value(L, ART_LEAVING);
+  art_push_task(L, t);
+  bool any = lua_rawget(L, -2) == LUA_TTABLE;
+  lua_remove(L, -2);
+  if (!any) lua_pop(L, 1);
+  return any;
+}
+
+void art_raised_restore(lua_State *L, struct art_lua_task *t, uint64_t boundary) {
+  int error = lua_gettop(L);
+  if ((t->flags & ART_RAISING) == 0 || !push_notes(L, t)) return;
+  if (lua_rawgeti(L, -1, (lua_Integer)boundary) != LUA_TNIL && art_cancel_id(L, error) != 0)
+    lua_copy(L, -1, error);
+  lua_pop(L, 1);
+  forget(L, t, boundary);
+}
+
+void art_raised_forget(lua_State *L, struct art_lua_task *t, uint64_t boundary) {
+  if ((t->flags & ART_RAISING) == 0 || !lua_checkstack(L, 8) || !push_notes(L, t)) return;
+  forget(L, t, boundary);
 }

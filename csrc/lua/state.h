@@ -26,6 +26,7 @@ enum art_lua_value {
   ART_ANCHORS = 1, /* the active runtime's anchor table */
   ART_BODY,        /* what the coroutines of tasks run */
   ART_HANDLER,     /* message handler of every protected call that may suspend */
+  ART_TRACER,      /* the same of those that only pass errors on, or catch them */
   ART_TASK_META,
   ART_SUPERVISED_META, /* tasks whose failure belongs to whoever awaits: with a finaliser */
   ART_SCOPE_META,
@@ -60,6 +61,7 @@ struct art_lua {
       running; /* the coroutine in which it can suspend, its own or one of those it resumed; or NULL */
   lua_State *volatile entered; /* the same, where it cannot suspend too; signal handlers read it */
   const char *layer;           /* ART_LAYER, or NULL */
+  lua_CFunction load;          /* Lua's own */
   bool
       awaits_inside; /* a coroutine may be waiting for the run loop that scripts can get hold of: see nested.c */
   unsigned closing; /* coroutines that are being closed, one by the other */

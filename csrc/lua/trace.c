@@ -132,10 +132,25 @@ int art_trace_only(lua_State *L) {
   return 1;
 }
 
+/* load catches what its reader raises, and has that handled by the handler of whoever is around it. Lua cannot yield there,
+** so no boundary lies between the two. */
+static bool load_catches(lua_State *L, const struct art_lua *state) {
+  lua_Debug ar;
+  if (lua_isyieldable(L) || state->load == NULL) return false;
+  for (int level = 1; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "f", &ar);
+    bool is_load = lua_tocfunction(L, -1) == state->load;
+    lua_pop(L, 1);
+    if (is_load) return true;
+  }
+  return false;
+}
+
 int art_trace_handler(lua_State *L) {
   struct art_lua *state = art_lua_of(L);
   art_trace_only(L);
-  if (state->current != NULL && state->running == L && lua_checkstack(L, 16))
+  if (state->current != NULL && state->running == L && lua_checkstack(L, 16) &&
+      !load_catches(L, state))
     art_raised_note(L, state->current);
   return 1;
 }

@@ -265,3 +265,59 @@ describe("seeds", function()
     assert.is_truthy(next(different, next(different)))
   end)
 end)
+
+describe("a clock hold", function()
+  it("keeps a virtual clock from jumping until it is closed, while I/O goes on", function()
+    local rt <close> = async.runtime { clock = "virtual" }
+    rt:run(function()
+      local listener <close> = async.check(async.net.listen("127.0.0.1", 0))
+      local hold = async.clock_hold()
+      assert.equal("clock hold (open)", tostring(hold))
+      local woke = false
+      local sleeper = async.spawn(function()
+        async.sleep(60)
+        woke = true
+      end)
+      local _, port = listener:address()
+      -- a peer of which the runtime knows nothing
+      local peer <close> = io.popen(("bash -c 'echo hello >/dev/tcp/127.0.0.1/%d'"):format(port))
+      local stream <close> = async.check(listener:accept())
+      assert.equal("hello", stream:read("l"))
+      assert.is_nil(peer:read("l"))
+      assert.is_false(woke)
+      assert.equal(0.0, async.now())
+      hold:close()
+      hold:close()
+      assert.equal("clock hold (closed)", tostring(hold))
+      sleeper:await()
+      assert.equal(60.0, async.now())
+    end)
+  end)
+
+  it("is one of several, and ends with its block or its runtime", function()
+    local kept
+    local rt <close> = async.runtime { clock = "virtual" }
+    rt:run(function()
+      do
+        local a <close> = async.clock_hold()
+        local b <close> = async.clock_hold()
+        assert.are_not.equal(a, b)
+      end
+      async.sleep(1)
+      assert.equal(1.0, async.now())
+      kept = async.clock_hold()
+    end)
+    rt:close()
+    assert.equal("clock hold (closed)", tostring(kept))
+    kept:close()
+  end)
+
+  it("and nothing else to wait for is a deadlock", function()
+    local rt <close> = async.runtime { clock = "virtual" }
+    local err = helper.error_of(rt.run, rt, function()
+      local _ <close> = async.clock_hold()
+      async.sleep(1)
+    end)
+    assert.equal("deadlock", err.kind)
+  end)
+end)

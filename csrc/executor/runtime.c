@@ -33,6 +33,7 @@ static int init(struct art_runtime *rt, const struct art_config *config) {
   art_birth_init(&rt->birth);
   rt->frame = NULL;
   rt->advanced = false;
+  rt->holds = 0;
   rt->entered = false;
   return 0;
 }

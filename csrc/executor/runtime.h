@@ -29,6 +29,7 @@ struct art_runtime {
   int timer_fd;            /* made by art_runtime_fd; -1 before */
   uint64_t alarm_ns;       /* for when it is set */
   struct art_birth birth;  /* a child of fork must leave the runtime alone */
+  unsigned holds;          /* while there are any a virtual clock does not jump */
   bool entered;            /* a turn is under way */
 };
 

@@ -62,7 +62,7 @@ static uint64_t sleep_ns(struct art_runtime *rt) {
 ** they get two looks, the second for what the first set going inside the kernel. */
 bool art_runtime_may_jump(const struct art_runtime *rt) {
   if (rt->clock.kind != ART_CLOCK_VIRTUAL || rt->wheel.count == 0) return false;
-  return rt->reactor.holding == 0 && !has_jobs(rt);
+  return rt->reactor.holding == 0 && rt->holds == 0 && !has_jobs(rt);
 }
 
 bool art_runtime_jump(struct art_runtime *rt) {

@@ -97,6 +97,7 @@ static int runtime_scale(lua_State *L) {
 
 static int runtime_fileno(lua_State *L) {
   struct art_lua_runtime *rt = open_runtime(L, "fileno");
+  if (!art_runtime_is_ours(rt->core)) return luaL_error(L, "'fileno' on a forked runtime");
   int fd = art_runtime_fd(rt->core);
   if (fd >= 0) {
     lua_pushinteger(L, fd);

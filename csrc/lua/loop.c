@@ -177,6 +177,15 @@ static void no_memory_for_note(struct art_lua_runtime *rt, struct art_lua_task *
   t->nvalues = 1;
 }
 
+void art_loop_name_killed(struct art_lua_runtime *rt, struct art_lua_task *t) {
+  lua_State *L = rt->host;
+  art_push_value(L, ART_NOTE_KILLED);
+  lua_rawgeti(L, rt->anchors, t->cancel.slot);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) no_memory_for_note(rt, t);
+  t->flags |= ART_HELD;
+  art_list_push(&rt->reports, &t->sibling);
+}
+
 /* Runs the handlers of <close> of a parked task: those of the coroutines that it has resumed before its own. */
 static void reset_inside_out(lua_State *L, struct art_lua *state, lua_State *co) {
   for (;;) {
@@ -205,14 +214,10 @@ static void kill_task(struct art_lua_runtime *rt, struct art_lua_task *t) {
     rt->coroutines--;
     t->co = NULL;
   }
-  art_push_value(L, ART_NOTE_KILLED);
-  lua_rawgeti(L, rt->anchors, t->cancel.slot);
-  if (lua_pcall(L, 1, 0, 0) != LUA_OK) no_memory_for_note(rt, t);
   art_abandon_scopes(L, t, rt->anchors);
   art_end_task(t, ART_CANCELLED);
   art_task_end(&t->core);
-  t->flags |= ART_HELD;
-  art_list_push(&rt->reports, &t->sibling);
+  art_loop_name_killed(rt, t);
 }
 
 void art_loop_kill(struct art_lua_runtime *rt, struct art_scope *top) {

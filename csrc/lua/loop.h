@@ -34,6 +34,9 @@ void art_loop_collect(struct art_lua_runtime *rt);
 /* Ends by force every task that belongs to 's' or below it, deepest first; on_error learns of each. */
 void art_loop_kill(struct art_lua_runtime *rt, struct art_scope *s);
 
+/* [-0, +0, -] on_error will learn of a task that ended because it did not do so by itself. */
+void art_loop_name_killed(struct art_lua_runtime *rt, struct art_lua_task *t);
+
 /* For the uservalue of that name. */
 int art_note_killed(lua_State *L);
 

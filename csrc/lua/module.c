@@ -19,6 +19,7 @@
 #include "lua/frame.h"
 #include "lua/future.h"
 #include "lua/hog.h"
+#include "lua/hold.h"
 #include "lua/host.h"
 #include "lua/inspect.h"
 #include "lua/listener.h"
@@ -154,6 +155,7 @@ static void open_message_types(lua_State *L) {
            LIST(art_subscription_metamethods));
   new_kind(L, &art_sending_kind, NOTHING, LIST(art_sending_metamethods));
   new_kind(L, &art_deadline_kind, NOTHING, LIST(art_deadline_metamethods));
+  new_kind(L, &art_hold_kind, LIST(art_hold_methods), LIST(art_hold_metamethods));
 }
 
 static void open_types(lua_State *L) {
@@ -251,7 +253,8 @@ int luaopen_asyncrt_core(lua_State *L) {
       art_event_functions,        art_select_functions,   art_deadline_functions,
       art_subscription_functions, art_rwlock_functions,   art_barrier_functions,
       art_condition_functions,    art_protect_functions,  art_frame_functions,
-      art_usage_functions,        art_view_functions,     art_stats_functions};
+      art_usage_functions,        art_view_functions,     art_stats_functions,
+      art_hold_functions};
   luaL_checkversion(L);
   if (lua_getfield(L, LUA_REGISTRYINDEX, MODULE) == LUA_TTABLE) return 1;
   lua_settop(L, STATE);

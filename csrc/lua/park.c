@@ -5,6 +5,7 @@
 #include "lua/ending.h"
 #include "lua/error.h"
 #include "lua/hook.h"
+#include "lua/loop.h"
 #include "lua/scope.h"
 #include "lua/usage.h"
 
@@ -113,7 +114,9 @@ static int start(struct art_lua_task *t) {
 /* After the end, on the host's stack: the handle is let go, unless its failure is still to be told. */
 static void finish(struct art_lua_task *t) {
   struct art_lua_runtime *rt = t->rt;
+  bool too_late = rt->unshield && t->outcome == ART_CANCELLED && (t->flags & ART_STARTED) != 0;
   art_task_end(&t->core);
+  if (too_late && (t->flags & ART_HELD) == 0) art_loop_name_killed(rt, t);
   if ((t->flags & ART_HELD) == 0) art_let_go(rt->host, t, rt->anchors);
 }
 

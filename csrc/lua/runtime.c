@@ -9,6 +9,7 @@
 #include "lua/args.h"
 #include "lua/error.h"
 #include "lua/finaliser.h"
+#include "lua/hold.h"
 #include "lua/loop.h"
 #include "lua/orphan.h"
 #include "lua/policy.h"
@@ -193,6 +194,7 @@ struct art_lua_runtime *art_new_runtime(lua_State *L, int table, const char *fun
   art_list_init(&rt->reports);
   art_list_init(&rt->limbo);
   art_list_init(&rt->sockets);
+  art_list_init(&rt->holds);
   art_push_value(L, ART_RUNTIMES);
   lua_pushvalue(L, handle);
   lua_pushboolean(L, 1);
@@ -222,6 +224,7 @@ static int runtime(lua_State *L) {
 /* Frees all that is C's. */
 static void destroy(struct art_lua_runtime *rt) {
   struct art_allocator a = rt->core->allocator;
+  art_hold_end_all(NULL, rt, 0);
   art_preempt_destroy(&rt->preempt, art_runtime_is_ours(rt->core));
   art_policy_free_all(rt);
   art_socket_close_all(rt);
@@ -302,6 +305,7 @@ void art_close_runtime(lua_State *L, struct art_lua_runtime *rt, int index, uint
     art_loop_report(rt);
   }
   art_unobserved_close(L, rt, rt->anchors);
+  art_hold_end_all(L, rt, rt->anchors);
   rt->state->stray += rt->slots - rt->free_count;
   art_loop_leave(L, rt);
   art_scope_end(rt->root);

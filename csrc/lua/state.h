@@ -5,11 +5,20 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdio.h>
 
 #include "executor/runtime.h"
 #include "lua/frame.h"
 #include "lua/handle.h"
 #include "lua/preempt.h"
+
+/* What not every Lua has in its headers. */
+#ifndef LUAI_MAXSTACK
+#define LUAI_MAXSTACK 1000000
+#endif
+#ifndef lua_writestringerror
+#define lua_writestringerror(format, text) (fprintf(stderr, format, text), fflush(stderr))
+#endif
 
 #if LUA_VERSION_NUM >= 505
 #define ART_RESET_THREAD(co, from) lua_closethread(co, from)
@@ -116,6 +125,7 @@ struct art_lua_runtime {
   struct art_list reports; /* ended tasks whose error goes to on_error after this turn */
   struct art_list limbo;   /* unobserved tasks whose scope has ended: left to their finaliser */
   struct art_list sockets; /* open ones on its driver */
+  struct art_list holds;   /* of its clock: see hold.h */
   lua_State **idle;        /* idle coroutines: see coroutines.c */
   uint32_t idle_count, idle_room, coroutines;
   uint32_t *free_slots; /* room for every slot there is */

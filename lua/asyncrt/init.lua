@@ -33,6 +33,7 @@ local async = {
   sleep = core.sleep,
   sleep_until = core.sleep_until,
   now = core.now,
+  clock_hold = core.clock_hold,
   next_frame = core.next_frame,
   interval = function(...) return require "asyncrt.interval".interval(...) end,
   all = function(...) return require "asyncrt.combinators".all(...) end,

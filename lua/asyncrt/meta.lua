@@ -133,6 +133,11 @@ function async.next_frame() end
 ---@return number seconds on the clock of the running runtime
 function async.now() end
 
+---Keeps a virtual clock from jumping until it is closed: for tests whose peers are outside of the runtime, such as another
+---process that is to connect. Tasks that are ready run, I/O is waited for, timers are not due meanwhile.
+---@return asyncrt.hold hold has `close`, and may be a `<close>` variable
+function async.clock_hold() end
+
 ---@param period number seconds
 ---@return asyncrt.interval interval also an iterator: `for n, late in async.interval(period) do`
 function async.interval(period) end

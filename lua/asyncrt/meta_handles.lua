@@ -150,6 +150,12 @@ local Interval = {}
 ---@return integer late ticks skipped before it
 function Interval:wait() end
 
+---@class asyncrt.hold of a virtual clock: see async.clock_hold
+local Hold = {}
+
+---Does nothing the second time.
+function Hold:close() end
+
 ---@class asyncrt.waker
 local Waker = {}
 

@@ -12,6 +12,10 @@ local function is_text(value) return type(value) == "string" end
 
 local entries = {}
 
+entries["hold:close"] = {}
+entries["hold.__close"] = { name = "close" }
+entries["hold.__tostring"] = { name = "tostring" }
+
 -- Runtimes ------------------------------------------------------------------------------------------------------------
 
 local function closed(env)

@@ -115,6 +115,11 @@ entries.sleep = { needs = "suspend", args = { kinds.seconds }, rows = {
 entries.next_frame = { needs = "suspend" }
 entries.sleep_until = { needs = "suspend", args = { kinds.seconds } }
 
+entries.clock_hold = { nowhere = true, rows = {
+  of("while no runtime runs", async.clock_hold,
+    { at = "host", message = "'clock_hold' called while no runtime runs" }),
+} }
+
 entries.now = { nowhere = true, rows = {
   of("while no runtime runs", async.now,
     { at = "host", message = "'now' called while no runtime runs: use rt:now()" }),

@@ -72,6 +72,13 @@ function makers.deadline()
   return async.after(1)
 end
 
+-- Closed: calls that wait are given a second of this clock.
+function makers.hold()
+  local hold = async.clock_hold()
+  hold:close()
+  return hold
+end
+
 function makers.mutex()
   return async.mutex()
 end

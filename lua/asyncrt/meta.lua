@@ -133,9 +133,8 @@ function async.next_frame() end
 ---@return number seconds on the clock of the running runtime
 function async.now() end
 
----Keeps a virtual clock from jumping until it is closed: for tests whose peers are outside of the runtime, such as another
----process that is to connect. Tasks that are ready run, I/O is waited for, timers are not due meanwhile.
----@return asyncrt.hold hold has `close`, and may be a `<close>` variable
+---Keeps a virtual clock from jumping until it is closed: for tests whose peers are outside, in another process say.
+---@return asyncrt.hold hold may be a `<close>` variable
 function async.clock_hold() end
 
 ---@param period number seconds

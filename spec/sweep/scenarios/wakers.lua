@@ -11,6 +11,10 @@ rt:run(function()
     value = "set"
     waker:wake()
   end)
+  do
+    local _ <close> = async.clock_hold()
+    async.yield()
+  end
   while value == nil do async.park() end
   sweep.expect(value, "set")
   local polls = 0

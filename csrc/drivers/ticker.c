@@ -14,15 +14,43 @@
 ** before is called for all that is not a timer's. */
 static struct {
   pthread_mutex_t lock;
+  pthread_once_t once;
   bool installed;
-  struct sigaction before; /* written before ours can run */
-} handler = {.lock = PTHREAD_MUTEX_INITIALIZER};
+  struct sigaction first;  /* written before ours can run: what there was then, */
+  struct sigaction before; /* and what has taken the signal since, which may call ours in turn */
+  volatile sig_atomic_t passing;
+  pthread_t passer;
+} handler = {.lock = PTHREAD_MUTEX_INITIALIZER, .once = PTHREAD_ONCE_INIT};
+
+static void lock(void) {
+  pthread_mutex_lock(&handler.lock);
+}
+
+static void unlock(void) {
+  pthread_mutex_unlock(&handler.lock);
+}
+
+/* A child of fork may need the lock that another thread of the parent had. */
+static void keep_over_fork(void) {
+  (void)pthread_atfork(lock, unlock, unlock);
+}
+
+static void call(const struct sigaction *action, int signal, siginfo_t *info, void *context) {
+  if ((action->sa_flags & SA_SIGINFO) != 0)
+    action->sa_sigaction(signal, info, context);
+  else if (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN)
+    action->sa_handler(signal);
+}
 
 static void pass_on(int signal, siginfo_t *info, void *context) {
-  if ((handler.before.sa_flags & SA_SIGINFO) != 0)
-    handler.before.sa_sigaction(signal, info, context);
-  else if (handler.before.sa_handler != SIG_DFL && handler.before.sa_handler != SIG_IGN)
-    handler.before.sa_handler(signal);
+  if (handler.passing && pthread_equal(handler.passer, pthread_self())) {
+    call(&handler.first, signal, info, context); /* it came back to us */
+    return;
+  }
+  handler.passer = pthread_self();
+  handler.passing = 1;
+  call(&handler.before, signal, info, context);
+  handler.passing = 0;
 }
 
 static void handle(int signal, siginfo_t *info, void *context) {
@@ -42,14 +70,17 @@ static int install(void) {
   struct sigaction now;
   int err = 0;
   sigemptyset(&ours.sa_mask);
-  pthread_mutex_lock(&handler.lock);
+  pthread_once(&handler.once, keep_over_fork);
+  lock();
   if (sigaction(SIGNAL, NULL, &now) < 0) {
     err = -errno;
   } else if ((now.sa_flags & SA_SIGINFO) == 0 || now.sa_sigaction != handle) {
     handler.before = now;
+    if (!handler.installed) handler.first = now;
     if (sigaction(SIGNAL, &ours, NULL) < 0) err = -errno;
+    if (err == 0) handler.installed = true;
   }
-  pthread_mutex_unlock(&handler.lock);
+  unlock();
   return err;
 }
 

@@ -5,6 +5,7 @@
 
 #include "lua/args.h"
 #include "lua/cancel.h"
+#include "lua/policy.h"
 #include "lua/task.h"
 #include "lua/trace.h"
 
@@ -69,10 +70,22 @@ void art_keep_reason(lua_State *L) {
   lua_pop(L, 1);
 }
 
+/* [-0, +1, m] The reason on top in words. Where code is pre-empted no metamethod is called for that: in a hook nothing could
+** stop one. */
+static void push_reason_words(lua_State *L) {
+  const struct art_lua_task *t = art_lua_of(L)->current;
+  int type = lua_type(L, -1);
+  bool plain = type == LUA_TSTRING || type == LUA_TNUMBER || type == LUA_TBOOLEAN;
+  if (plain || art_is_error(L, -1) || t == NULL || art_policy_of(t) == NULL)
+    art_push_words(L, -1);
+  else
+    lua_pushfstring(L, "a %s", luaL_typename(L, -1));
+}
+
 /* [-0, +1, m] The message, with the reason on top of the stack if that says something. */
 static const char *with_reason(lua_State *L, const char *message) {
   if (lua_isnil(L, -1)) return lua_pushstring(L, message);
-  art_push_words(L, -1);
+  push_reason_words(L);
   const char *text = lua_pushfstring(L, "%s: %s", message, lua_tostring(L, -1));
   lua_remove(L, -2);
   return text;

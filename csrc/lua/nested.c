@@ -67,6 +67,7 @@ static int take_values(lua_State *L, lua_State *co, int status, int nresults) {
 static int refuse_yield(lua_State *L, lua_State *co, const struct art_scope *base, int *nresults) {
   const struct art_lua_task *t = art_lua_of(L)->current;
   lua_pop(co, *nresults);
+  art_preempt_forget(co);
   if (art_raise_next(co, ART_YIELD_IN_SCOPE)) {
     int status = lua_resume(co, L, 0, nresults);
     art_raise_never(co);
@@ -118,8 +119,12 @@ static int resume_in(lua_State *L, lua_State *co, int nargs, int *nresults) {
 static int go(lua_State *L, const struct way *way, int nargs, struct art_scope *base) {
   struct art_lua_task *t = art_lua_of(L)->current;
   lua_State *co = lua_tothread(L, CO);
+  uint16_t critical = t == NULL ? 0 : t->flags & ART_CRITICAL;
   int nresults, status = resume_in(L, co, nargs, &nresults);
   if (t == NULL) return way->answer(L, take_values(L, co, status, nresults));
+  if (t->wait ==
+      NULL) /* a critical function that the coroutine has left by a yield holds no longer */
+    t->flags = (uint16_t)((t->flags & ~ART_CRITICAL) | critical);
   if (status == LUA_YIELD && t->wait == NULL && art_has_leftovers(t, base))
     status = refuse_yield(L, co, base, &nresults);
   if (status == LUA_YIELD && t->wait != NULL) {

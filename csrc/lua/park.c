@@ -157,6 +157,7 @@ static void broken(struct art_lua_task *t) {
 /* A plain coroutine.yield that no resume of the task's own takes: it gets an error. */
 static void plain_yield(struct art_lua_task *t, int nresults) {
   lua_pop(t->co, nresults);
+  art_preempt_forget(t->co);
   (void)art_raise_next(t->co, ART_YIELD_IN_TASK);
   t->core.yielded = true; /* a loop of these is held to one a tick, too */
   art_task_wake(&t->core);
@@ -237,6 +238,11 @@ poll_all(struct art_executor *ex, struct art_task *core, bool profiled) {
     } else {
       nobody_runs(state);
       not_parked(t, status, nresults);
+    }
+    if (!art_runtime_is_ours(
+            rt->core)) { /* it has forked, and this is the child: the others go on in the parent */
+      core = NULL;
+      break;
     }
   } while ((core = art_executor_next(ex)) != NULL && core->klass == &art_lua_task_class);
   nobody_runs(state);

@@ -39,7 +39,13 @@ static void tick(struct art_ticker *ticker) {
     p->ticks = 0;
   }
   p->ticks++;
-  if (p->busy || lua_gethookmask(co) != 0) return; /* ours is set, or a debugger's */
+  if (p->busy) return;
+  int mask = lua_gethookmask(co);
+  if (mask !=
+      0) { /* a debugger's, or ours, which Lua may have lost sight of: it looks at the mask, then clears a mark */
+    if (lua_gethook(co) == hook) lua_sethook(co, hook, mask, lua_gethookcount(co));
+    return;
+  }
   if (p->ticks >= TICKS || (t->flags & ART_DOOMED) != 0) lua_sethook(co, hook, LUA_MASKCOUNT, 1);
 }
 
@@ -112,7 +118,7 @@ static enum art_act end_of_slice(lua_State *L, struct art_preempt *p, struct art
   return is_obstructed_for_long(p, t, policy->slice_ns) ? ART_ACT_REFUSE : ART_ACT_RETRY;
 }
 
-/* Our own Lua code does not expect it. */
+/* Our own Lua code does not expect it, and is done soon; what is not, or only says that it is ours, is treated as others. */
 static bool is_our_own(lua_State *L, lua_Debug *ar, const struct art_lua *state) {
   if (state->layer == NULL) return false;
   lua_getinfo(L, "S", ar);
@@ -124,8 +130,9 @@ static enum art_act what_to_do(lua_State *L, lua_Debug *ar, struct art_preempt *
   const struct art_policy *policy = art_policy_of(t);
   uint64_t ns = elapsed_ns(p, t);
   if (policy == NULL) return ART_ACT_NOTHING;
-  if (is_our_own(L, ar, t->rt->state)) return ART_ACT_RETRY;
+  if (ns < 2 * policy->slice_ns && is_our_own(L, ar, t->rt->state)) return ART_ACT_RETRY;
   look_at_poll(p, t);
+  if (p->closing_ns != 0 && ns >= p->closing_ns) return ART_ACT_STOP;
   if (policy->slow_ns != 0 && ns >= policy->slow_ns && !p->told) {
     p->told = true;
     art_hog_act(L, t, ART_ACT_TELL);
@@ -141,7 +148,8 @@ static enum art_act what_to_do(lua_State *L, lua_Debug *ar, struct art_preempt *
 /* Puts the task behind the others. */
 static void yield(lua_State *L, struct art_lua_task *t) {
   t->core.hog = true;
-  t->core.executor->choosy = true; /* where it goes next is not the usual place */
+  t->core.executor->choosy = true;  /* where it goes next is not the usual place */
+  t->core.executor->ready_left = 0; /* timers and I/O are looked at after every slice */
   art_yield_in_hook(L, t);
 }
 

@@ -20,6 +20,7 @@ struct art_preempt {
   volatile bool busy;          /* a hook is being set: the handler must not */
   volatile uint32_t poll;      /* that the ticks were counted in, by the executor's number */
   volatile uint32_t ticks;
+  uint64_t closing_ns;    /* what runs for so long is stopped, whatever its policy; 0: nothing is */
   uint32_t seen;          /* the poll that the rest is of */
   uint64_t obstructed_ns; /* processor time when something was first in the way; 0: nothing was */
   bool cut;               /* a cancel was raised in it */

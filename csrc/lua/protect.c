@@ -13,9 +13,10 @@
 
 #define FUNCTION 2 /* upvalue */
 
+/* The context is the id of the task that the call has made critical, 0: none. By now another one may run the coroutine. */
 static int critical_done(lua_State *L, int status, lua_KContext ctx) {
-  struct art_lua_task *t = (struct art_lua_task *)ctx;
-  if (t != NULL) {
+  struct art_lua_task *t = art_lua_of(L)->current;
+  if (t != NULL && ctx != 0 && ctx == (lua_KContext)t->cancel.id) {
     t->flags &= (uint16_t)~ART_CRITICAL;
     art_preempt_enter(L, t);
   }
@@ -32,7 +33,7 @@ static int call_critical(lua_State *L) {
   lua_insert(L, 1);
   lua_pushvalue(L, lua_upvalueindex(FUNCTION));
   lua_insert(L, 2);
-  lua_KContext ctx = (lua_KContext)t;
+  lua_KContext ctx = t == NULL ? 0 : (lua_KContext)t->cancel.id;
   return critical_done(L, lua_pcallk(L, nargs, LUA_MULTRET, 1, ctx, critical_done), ctx);
 }
 

@@ -178,6 +178,7 @@ static void open_core(lua_State *L, struct art_lua_runtime *rt, const struct art
 }
 
 struct art_lua_runtime *art_new_runtime(lua_State *L, int table, const char *function) {
+  art_check_finalising(L, function); /* while a state is closed nothing new is finalised */
   struct art_config c = art_lua_of(L)->defaults;
   read_options(L, table, function, &c);
   struct art_policy policy = policy_options(L, table, function);
@@ -280,7 +281,9 @@ static void limit_hogs(struct art_lua_runtime *rt, uint64_t grace_ns) {
   struct art_policy wanted = {.closing = true,
                               .slice_ns = grace_ns < LEAST_GRACE_NS ? LEAST_GRACE_NS : grace_ns};
   const struct art_policy *p = art_policy_find(rt, wanted, &err);
-  if (p != NULL) art_policy_spread(rt, p);
+  if (p == NULL) return;
+  rt->preempt.closing_ns = p->slice_ns;
+  art_policy_spread(rt, p);
 }
 
 void art_close_runtime(lua_State *L, struct art_lua_runtime *rt, int index, uint64_t grace_ns) {

@@ -16,11 +16,11 @@ local entries = {}
 
 local TOO_MANY = "bad argument #%d to '%s' (a task takes at most 250 arguments)"
 
-entries.run = { needs = "host", args = { kinds.callable }, rows = {
+entries.run = { needs = "main", at = "host", args = { kinds.callable }, rows = {
   of("251 arguments for main", async.run, { message = TOO_MANY:format(252, "run") }, nothing, calls.numbers(251)),
 } }
 
-entries.runtime = { at = "host", args = { kinds.options {
+entries.runtime = { needs = "runtime", at = "host", args = { kinds.options {
   clock = { expected = '"real", "virtual" or "manual"', takes = {}, bad = { "sundial", "Real", "" } },
   seed = field.integer,
   driver = { expected = '"auto", "epoll" or "poll"', takes = {}, bad = { "kqueue", "" } },

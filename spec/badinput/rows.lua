@@ -152,6 +152,7 @@ local FOREIGN = "'%s' called in a coroutine that was not resumed by asyncrt's co
   " before what keeps Lua's own"
 local COMPARATOR = "'%s' cannot suspend here: 'table.sort' is in the way"
 local FINALISER = "'%s' cannot suspend here: a finaliser is in the way"
+local IN_FINALISER = "'%s' called in a finaliser"
 local INSIDE = "'%s' called from inside a task or callback of a running runtime"
 
 -- What a valid call raises where it cannot be made.
@@ -166,11 +167,16 @@ local REFUSED = {
   },
   task = {
     host = OUTSIDE, host_coroutine = OUTSIDE, host_finaliser = OUTSIDE, callback = OUTSIDE,
-    foreign_coroutine = FOREIGN, finaliser = "'%s' called in a finaliser",
+    foreign_coroutine = FOREIGN, finaliser = IN_FINALISER,
   },
   host = {
     task = INSIDE, callback = INSIDE, coroutine = INSIDE, foreign_coroutine = INSIDE, comparator = INSIDE,
     finaliser = INSIDE, cancelled = INSIDE,
+  },
+  runtime = { finaliser = IN_FINALISER, host_finaliser = IN_FINALISER }, -- makes one
+  main = { -- and runs it
+    task = INSIDE, callback = INSIDE, coroutine = INSIDE, foreign_coroutine = INSIDE, comparator = INSIDE,
+    finaliser = INSIDE, host_finaliser = IN_FINALISER, cancelled = INSIDE,
   },
   nothing = {},
 }

@@ -317,7 +317,7 @@ describe("a hog that is cancelled", function()
     it("is stopped, whatever it does: " .. name, function()
       run(function()
         local task = async.spawn_with({ untrusted = true }, body)
-        for _ = 1, 3 do async.yield() end
+        for _ = 1, name == "spawn" and 1 or 3 do async.yield() end -- behind ever more of its children
         task:cancel()
         assert.equal("cancelled", outcome(task))
       end)
@@ -496,5 +496,93 @@ describe("closing a runtime", function()
     end)
     rt:tick(0)
     rt:close(0)
+  end)
+end)
+
+describe("nobody gets away", function()
+  it("in a runtime that is closed: with a policy that would let it run, or critical", function()
+    local function wakes() pcall(async.sleep, 60) busy() end
+    local ways = {
+      { { slow = 0.01, on_slow = function() end }, wakes },
+      { { slice = 3600 }, wakes },
+      { { slow = 0.01, slice = 3600, on_slow = function() end }, wakes },
+      { {}, async.critical(wakes) },
+    }
+    for _, way in ipairs(ways) do
+      local told = 0
+      way[1].on_error = function() told = told + 1 end
+      local rt = async.runtime(way[1])
+      rt:spawn(way[2])
+      rt:tick(0)
+      rt:close(0)
+      assert.equal("runtime (closed)", tostring(rt))
+      assert.equal(1, told) -- it is named
+    end
+  end)
+
+  it("by a yield out of a critical function", function()
+    local each = async.critical(function(fn) for i = 1, 3 do fn(i) end end)
+    run(function()
+      local task = async.spawn_with({ hog = "kill" }, function()
+        coroutine.wrap(function() each(coroutine.yield) end)()
+        busy()
+      end)
+      assert.equal("cancelled", outcome(task))
+    end)
+  end)
+
+  it("by saying that it is ours, or in what is ours", function()
+    local layer = "@" .. package.searchpath("asyncrt", package.path):match "^(.*/)"
+    local endless = setmetatable({}, { __len = function() return math.maxinteger end })
+    run(function()
+      for _, body in ipairs {
+        load("while true do end", layer .. "x"),
+        function() async.each(endless, math.abs) end,
+        function() async.each({ n = math.maxinteger }, math.abs) end,
+      } do
+        assert.equal("cancelled", outcome(async.spawn_with({ hog = "kill" }, body)))
+      end
+    end)
+  end)
+
+  it("in a callback of ours in one of Lua's", function()
+    run(function()
+      local task = async.try_spawn(function()
+        table.sort({ 3, 2, 1 }, function()
+          while true do pcall(async.gsub, "aaa", "a", function() return pcall(busy) end) end
+        end)
+      end)
+      local _, err = task:join()
+      assert.equal("hog", err.kind)
+    end)
+  end)
+
+  it("in the words for the reason of its cancel", function()
+    run(function()
+      local reason = setmetatable({}, { __tostring = busy })
+      local hog, sleeper = async.spawn(busy), async.spawn(async.sleep, 60)
+      async.yield()
+      hog:cancel(reason)
+      sleeper:cancel(reason)
+      assert.equal("cancelled", outcome(hog))
+      local _, err = pcall(sleeper.await, sleeper)
+      assert.equal(reason, err.reason)
+    end)
+  end)
+end)
+
+describe("a coroutine that a critical function has yielded out of", function()
+  it("may be resumed when the task is gone", function()
+    run(function()
+      local co
+      async.spawn(function()
+        co = coroutine.create(async.critical(function() return coroutine.yield() end))
+        coroutine.resume(co)
+      end):await()
+      for _ = 1, 100 do async.spawn(function() end) end
+      async.sleep(0)
+      collectgarbage()
+      assert.same({ true, "value" }, { coroutine.resume(co, "value") })
+    end)
   end)
 end)

@@ -111,10 +111,17 @@ static int start(struct art_lua_task *t) {
   return nargs;
 }
 
+/* Had it to be made to, once the grace of a closing runtime was over? */
+static bool is_too_late(const struct art_lua_task *t) {
+  const struct art_lua_runtime *rt = t->rt;
+  if (t->outcome != ART_CANCELLED || (t->flags & ART_STARTED) == 0) return false;
+  return rt->unshield || (rt->preempt.closing_ns != 0 && (t->flags & ART_DOOMED) != 0);
+}
+
 /* After the end, on the host's stack: the handle is let go, unless its failure is still to be told. */
 static void finish(struct art_lua_task *t) {
   struct art_lua_runtime *rt = t->rt;
-  bool too_late = rt->unshield && t->outcome == ART_CANCELLED && (t->flags & ART_STARTED) != 0;
+  bool too_late = is_too_late(t);
   art_task_end(&t->core);
   if (too_late && (t->flags & ART_HELD) == 0) art_loop_name_killed(rt, t);
   if ((t->flags & ART_HELD) == 0) art_let_go(rt->host, t, rt->anchors);

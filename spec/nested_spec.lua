@@ -306,7 +306,7 @@ describe("a coroutine that awaits", function()
 
   it("is closed with its runtime", function()
     local order = {}
-    local rt = async.runtime { clock = "virtual" }
+    local rt = async.runtime { clock = "virtual", on_error = function() end }
     rt:spawn(function()
       coroutine.wrap(function()
         local _ <close> = closing(function() order[#order + 1] = "inner" end)

@@ -545,6 +545,29 @@ describe("nobody gets away", function()
     end)
   end)
 
+  it("in the closers of a coroutine that was stopped", function()
+    run(function()
+      for _, resume in ipairs { function(co) coroutine.wrap(co)() end, function(co)
+        co = coroutine.create(co)
+        local _, err = coroutine.resume(co)
+        coroutine.close(co)
+        error(err, 0)
+      end } do
+        for _, hog in ipairs { { hog = "kill" }, {} } do
+          local task = async.spawn_with(hog, function()
+            resume(function()
+              local _ <close> = closing(busy)
+              busy()
+            end)
+          end)
+          for _ = 1, 3 do async.yield() end
+          task:cancel()
+          assert.equal("cancelled", outcome(task))
+        end
+      end
+    end)
+  end)
+
   it("in a callback of ours in one of Lua's", function()
     run(function()
       local task = async.try_spawn(function()

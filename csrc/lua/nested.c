@@ -6,6 +6,7 @@
 #include "lua/error.h"
 #include "lua/hook.h"
 #include "lua/park.h"
+#include "lua/policy.h"
 #include "lua/task.h"
 #include "lua/trace.h"
 
@@ -244,6 +245,48 @@ static int wrapped_settle(lua_State *L, int status, lua_KContext ctx) {
   return settle(L, &by_wrap, ctx);
 }
 
+/* --- bodies ---------------------------------------------------------------------------------------------------------- */
+
+#define FUNCTION 2 /* upvalue */
+
+static int body_done(lua_State *L, int status, lua_KContext ctx) {
+  (void)ctx;
+  if (status != LUA_OK && status != LUA_YIELD) return art_rethrow(L);
+  return lua_gettop(L) - 1;
+}
+
+static int protected_body(lua_State *L) {
+  int nargs = lua_gettop(L);
+  art_check_stack(L, 2, "too many arguments");
+  art_push_value(L, ART_TRACER);
+  lua_insert(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(FUNCTION));
+  lua_insert(L, 2);
+  return body_done(L, lua_pcallk(L, nargs, LUA_MULTRET, 1, 0, body_done), 0);
+}
+
+/* [-0, +1, m] A coroutine of the function at 1. After an error from a hook only a protected call gives Lua its hooks back: where
+** code is pre-empted its body is one, or nothing could stop the handlers of <close> that run then. */
+static lua_State *push_coroutine(lua_State *L) {
+  const struct art_lua_task *t = art_lua_of(L)->current;
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_State *co = lua_newthread(L);
+  if (t != NULL && art_policy_of(t) != NULL) {
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushvalue(L, 1);
+    lua_pushcclosure(L, protected_body, FUNCTION);
+  } else {
+    lua_pushvalue(L, 1);
+  }
+  lua_xmove(L, co, 1);
+  return co;
+}
+
+static int create(lua_State *L) {
+  push_coroutine(L);
+  return 1;
+}
+
 #define WRAPPED 2 /* upvalue */
 
 static int call_wrapped(lua_State *L) {
@@ -255,9 +298,7 @@ static int call_wrapped(lua_State *L) {
 static int wrap(lua_State *L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_pushvalue(L, lua_upvalueindex(1));
-  lua_State *co = lua_newthread(L);
-  lua_pushvalue(L, 1);
-  lua_xmove(L, co, 1);
+  push_coroutine(L);
   lua_pushcclosure(L, call_wrapped, WRAPPED);
   return 1;
 }
@@ -322,8 +363,9 @@ static int running(lua_State *L) {
 }
 
 void art_nested_install(lua_State *L, int state) {
-  static const luaL_Reg functions[] = {{"resume", resume}, {"wrap", wrap},       {"status", status},
-                                       {"close", close},   {"running", running}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"create", create}, {"resume", resume}, {"wrap", wrap},
+                                       {"status", status}, {"close", close},   {"running", running},
+                                       {NULL, NULL}};
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_newtable(L);
   if (lua_getfield(L, -2, LUA_COLIBNAME) == LUA_TTABLE) {

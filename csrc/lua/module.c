@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lua/asyncrt_lua.h"
+#include "asyncrt_lua.h"
 #include "lua/await.h"
 #include "lua/barrier.h"
 #include "lua/block.h"

@@ -1,6 +1,6 @@
 ---@meta asyncrt
 -- Types of the public functions, for LuaLS. Nothing requires this file; the handles are in meta_*.lua.
-
+---@class asyncrt.module
 local async = {}
 
 ---@alias asyncrt.callable function|table|userdata anything that can be called
@@ -39,7 +39,7 @@ function async.runtime(opts) end
 ---@field daemon? boolean keeps its scope not open: cancelled when the rest is done
 ---@field slice? number as in asyncrt.runtime.options, for it and what it spawns
 ---@field hog? "kill" the same
----@field untrusted? boolean for it and what it spawns critical and detach raise, and shields last a slice
+---@field untrusted? boolean for it and what it spawns critical and detach raise, shields last a slice, by default 10 ms
 
 ---A child in the innermost scope. It first runs after the caller suspends.
 ---@param fn asyncrt.callable
@@ -177,7 +177,7 @@ function async.park() end
 ---@return any ...
 function async.poll(fn) end
 
----@param on_cancel? fun(future: asyncrt.future) called when the last one who waited is cancelled
+---@param on_cancel? fun(future: asyncrt.future) called the first time that the last one who waits is cancelled
 ---@return asyncrt.future
 function async.future(on_cancel) end
 
@@ -292,7 +292,7 @@ function async.dump(file) end
 ---@return asyncrt.stats
 function async.stats() end
 
----Takes the time of every poll, or stops doing so.
+---Takes the time of every poll from the next turn on, or stops doing so.
 ---@param on boolean
 ---@return boolean was
 function async.profile(on) end

@@ -2,14 +2,15 @@
 -- Types of the handles and of errors, for LuaLS. Nothing requires this file.
 
 ---@class asyncrt.error what asyncrt itself raises; has a __tostring
----@field kind "cancelled"|"task_cancelled"|"timeout"|"deadlock"|"broken"|"io"|"misuse"
+---@field kind "cancelled"|"task_cancelled"|"timeout"|"deadlock"|"broken"|"io"|"misuse"|"hog"|"slow"
 ---@field message string
 ---@field reason? any of cancelled and task_cancelled: what was given to cancel, or why asyncrt did it
 ---@field task? asyncrt.task
 ---@field tasks? asyncrt.task[] of deadlock: all that could not go on; of a cycle, each waits for the next
+---@field case? integer of what select raises: which of its cases it is about
 ---@field code? string of io: an errno name, "closed", "timeout", "eof" ...
 ---@field suppressed? any[] errors that came later and gave way to this one
----@field traceback? string where it was raised and through which tasks it came; made when it is read
+---@field traceback? string once it has left a scope, timeout or task: where it was raised, and its way from there
 
 ---@class asyncrt.runtime
 local Runtime = {}

@@ -1,6 +1,7 @@
 ---@meta
 -- Types of async.net and of streams, for LuaLS. Nothing requires this file.
 
+---@class asyncrt.module
 local async = {}
 async.net = {}
 

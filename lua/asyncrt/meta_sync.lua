@@ -1,6 +1,7 @@
 ---@meta
 -- Types of combinators and of what tasks wait for each other with, for LuaLS. Nothing requires this file.
 
+---@class asyncrt.module
 local async = {}
 
 ---@class asyncrt.mutex also its own guard: `local _ <close> = mutex:lock()`
@@ -15,6 +16,7 @@ function async.mutex() end
 ---@return asyncrt.mutex self
 function Mutex:lock() end
 
+---Raises `broken` as lock does.
 ---@return asyncrt.mutex? self
 ---@return string? message
 ---@return string? code "locked"

@@ -67,8 +67,10 @@ end
 local function require_module(...)
   args.string("require", 1, ...)
   local name = ...
+  local is_task = core.in_task()
+  if is_task then args.checkpoint("require") end
   if package.loaded[name] then return package.loaded[name] end
-  if not core.in_task() then
+  if not is_task then
     local value, data = _G.require(name)
     return value, data
   end

@@ -11,7 +11,7 @@
 #include <lua.h>
 #include <lualib.h>
 
-#include "lua/asyncrt_lua.h"
+#include "asyncrt_lua.h"
 #include "c_tasks.h"
 
 #define NO_MEMORY "not enough memory"

@@ -8,7 +8,7 @@
 #include <lua.h>
 #include <lualib.h>
 
-#include "lua/asyncrt_lua.h"
+#include "asyncrt_lua.h"
 
 enum { THREADS = 4 };
 

@@ -4,6 +4,7 @@
 #define ART_BASE_BIRTH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct art_birth {
   int pid;
@@ -16,5 +17,10 @@ void art_birth_init(struct art_birth *b);
 void art_birth_destroy(struct art_birth *b);
 
 bool art_birth_is_here(const struct art_birth *b);
+
+/* The same of its page, where it is asked after every poll and a system call would cost too much: true if there is none. */
+static inline bool art_birth_seems_here(const volatile char *page) {
+  return page == NULL || *page == 1;
+}
 
 #endif

@@ -92,11 +92,22 @@ int art_check_not_above(lua_State *L, struct art_lua_task *t, struct art_lua_tas
   return lua_error(L);
 }
 
+/* The task at TARGET; drops what is above it. */
+static struct art_lua_task *to_task_alone(lua_State *L, const struct art_lua *state,
+                                          const char *name) {
+  if (!lua_getmetatable(L, TARGET)) return art_to_task(L, TARGET, name);
+  const void *meta = lua_topointer(L, -1);
+  lua_settop(L, TARGET);
+  if (meta != state->kinds.meta[ART_TASK_KIND]) return art_to_task(L, TARGET, name);
+  struct art_lua_task *t = lua_touserdata(L, TARGET);
+  return t != NULL ? t : art_to_task(L, TARGET, name);
+}
+
 static int wait_or_answer(lua_State *L, const char *name, lua_KFunction k,
                           int (*answer)(lua_State *, struct art_lua_task *)) {
-  struct art_lua_task *target = art_to_task(L, TARGET, name);
-  lua_settop(L, TARGET);
-  struct art_lua_task *t = art_checkpoint(L, name);
+  const struct art_lua *state = art_lua_of(L);
+  struct art_lua_task *target = to_task_alone(L, state, name);
+  struct art_lua_task *t = art_checkpoint_in(L, state, name);
   if (target->outcome != ART_OPEN) return art_return(L, t, answer(L, target));
   art_check_not_above(L, t, target);
   if (art_is_waiting(target) || target->scope->owner == target) /* else it waits for nobody */

@@ -225,6 +225,7 @@ poll_all(struct art_executor *ex, struct art_task *core, bool profiled) {
   struct art_lua *state = rt->state;
   lua_State *host = rt->host;
   float now_s = rt->turn_s;
+  const volatile char *birth_page = rt->core->birth.page;
   art_preempt_begin(rt);
   do {
     struct art_lua_task *t = ART_CONTAINER(core, struct art_lua_task, core);
@@ -246,15 +247,13 @@ poll_all(struct art_executor *ex, struct art_task *core, bool profiled) {
       nobody_runs(state);
       not_parked(t, status, nresults);
     }
-    if (!art_runtime_is_ours(
-            rt->core)) { /* it has forked, and this is the child: the others go on in the parent */
-      core = NULL;
-      break;
-    }
+    if (!art_birth_seems_here(birth_page)) break;
   } while ((core = art_executor_next(ex)) != NULL && core->klass == &art_lua_task_class);
   nobody_runs(state);
   art_preempt_end(rt);
-  return core;
+  return art_birth_seems_here(birth_page)
+             ? core
+             : NULL; /* in a child of fork: the others go on in the parent */
 }
 
 static struct art_task *run_profiled(struct art_executor *ex, struct art_task *core) {

@@ -1,4 +1,4 @@
--- A game that runs mods of strangers: a dozen of them, each hostile in a way of its own, beside a script of the game's
+-- A game that runs mods of strangers: fourteen of them, each hostile in a way of its own, beside a script of the game's
 -- that has something to do in every frame. The mods may not cost the game its frames, and end when they are told to.
 --   lua5.4 examples/mods.lua [frames]
 local async = require "asyncrt"
@@ -38,6 +38,7 @@ local gold = 0
 
 -- The game's own function, which is not to be interrupted between its two halves.
 local give = async.critical(function(n)
+  if not math.type(n) then error("'give' takes a number", 2) end -- or an __add of theirs would be critical, too
   local before = gold
   gold = before + n
 end)
@@ -72,16 +73,28 @@ local mods = {
   { "spawns for ever", "while true do async.spawn(async.sleep, math.huge) end" },
   { "shields itself", "while true do pcall(async.shield, function() while true do pcall(async.sleep, 1) end end) end" },
   { "hostile pattern", "return string.find(('a'):rep(30), ('a?'):rep(30) .. ('a'):rep(30))" },
+  { "in __close of a coroutine", [[
+      coroutine.wrap(function()
+        local _ <close> = setmetatable({}, { __close = function() while true do end end })
+        while true do end
+      end)()]] },
+  { "error without end", "error(setmetatable({}, { __tostring = function() while true do end end }))" },
   { "eats memory", "local t = {} while true do t = { t, ('x'):rep(1000) } end" },
 }
 
 -- The game ------------------------------------------------------------------------------------------------------------
 
+-- Without calling anything of a mod's.
+local function words(err)
+  local message = type(err) == "table" and rawget(err, "message") or err
+  return type(message) == "string" and message or "a " .. type(err)
+end
+
 local reports = {}
 
 local rt = async.runtime { clock = "manual", on_error = function(err, task)
   local name = task and task:name() or "?"
-  reports[name] = reports[name] or string.match(tostring(err), "[^\n]*")
+  reports[name] = reports[name] or string.match(words(err), "[^\n]*")
 end }
 
 local beats = 0

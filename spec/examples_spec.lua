@@ -119,11 +119,11 @@ describe("mods", function()
   it("keeps its frames and gets rid of all mods", function()
     local output, code = run("examples/mods.lua", "30")
     assert.equal(0, code, output)
-    assert.matches("30 frames with 12 mods", output, 1, true)
+    assert.matches("30 frames with 14 mods", output, 1, true)
     assert.matches("told to stop: 0 are left", output, 1, true)
     local cancelled = 0
     for _ in output:gmatch("\n  [^\n]+ cancelled ") do cancelled = cancelled + 1 end
-    assert.equal(10, cancelled)
+    assert.equal(11, cancelled)
     assert.matches("in __gc +failed +mod:1: mods have no finalisers", output)
     assert.matches("hostile pattern +done", output)
     assert.matches("%d+ gold was given, and counted right", output)

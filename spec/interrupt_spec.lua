@@ -127,6 +127,25 @@ describe("an interrupt", function()
     ]], "closed\n")
   end)
 
+  it("ends the run, not a task, where it comes while coroutines are made", function()
+    local output, code = helper.child [[
+      local async = require "asyncrt"
+      local pid = io.open("/proc/self/stat"):read("n")
+      async.run(function()
+        local _ <close> = setmetatable({}, { __close = function() print "closed" end })
+        io.popen("kill -INT " .. pid):close()
+        local tasks = {}
+        for i = 1, 100 do tasks[i] = async.try_spawn(async.sleep, 60) end
+        for _, task in ipairs(tasks) do
+          local ok, err = task:join()
+          if not ok and not async.is_cancelled(err) then print("a task failed", err) end
+        end
+      end)
+    ]]
+    assert.matches("^closed\n[^\n]*lua[%w.]*: interrupted!\n", output)
+    assert.equal(1, code)
+  end)
+
   it("can be caught around run, and the runtime runs on", function()
     local output, code = interrupt [[
       local rt <close> = async.runtime()

@@ -1,5 +1,7 @@
 #include "lua/coroutines.h"
 
+#include <string.h>
+
 #include "lua/error.h"
 #include "lua/state.h"
 
@@ -43,18 +45,35 @@ static int new_coroutines(lua_State *L) {
   return 0;
 }
 
-lua_State *art_idle_coroutine(struct art_lua_runtime *rt) {
+static int call_new_coroutines(struct art_lua_runtime *rt) {
   lua_State *L = rt->host;
-  if (rt->idle_count == 0) {
-    lua_pushcfunction(L, new_coroutines);
-    lua_pushlightuserdata(L, rt);
-    lua_pushvalue(L, rt->anchors + ART_HOST_IDLE);
-    lua_pushvalue(L, rt->anchors + ART_HOST_HANDLER);
-    lua_pushvalue(L, rt->anchors + ART_HOST_BODY);
-    if (lua_pcall(L, 4, 0, 0) != LUA_OK) {
-      if (rt->idle_count == 0) return NULL;
-      lua_pop(L, 1); /* there is one at least */
-    }
+  lua_pushcfunction(L, new_coroutines);
+  lua_pushlightuserdata(L, rt);
+  lua_pushvalue(L, rt->anchors + ART_HOST_IDLE);
+  lua_pushvalue(L, rt->anchors + ART_HOST_HANDLER);
+  lua_pushvalue(L, rt->anchors + ART_HOST_BODY);
+  return lua_pcall(L, 4, 0, 0);
+}
+
+/* [-1, +0, -] Is the error on top none of ours? Then a signal handler of the host's has raised it through a hook, as lua's own
+** does, and the run that is under way ends with it. Else it stays. */
+static bool take_interrupt(struct art_lua_runtime *rt) {
+  lua_State *L = rt->host;
+  bool ours =
+      lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "not enough memory") == 0;
+  if (ours || rt->interrupt_at == 0) return false;
+  if (lua_isnil(L, rt->interrupt_at)) lua_copy(L, -1, rt->interrupt_at);
+  lua_pop(L, 1);
+  rt->interrupted = true;
+  return true;
+}
+
+lua_State *art_idle_coroutine(struct art_lua_runtime *rt) {
+  bool done = rt->idle_count > 0 || call_new_coroutines(rt) == LUA_OK ||
+              (take_interrupt(rt) && call_new_coroutines(rt) == LUA_OK);
+  if (!done) {
+    if (rt->idle_count == 0) return NULL;
+    lua_pop(rt->host, 1); /* there is one at least */
   }
   return rt->idle[rt->idle_count - 1];
 }

@@ -62,6 +62,10 @@ static int nothing(lua_State *L) {
 /* A signal handler of the host's, such as lua's own for SIGINT, raises through a hook. Here it is let. */
 static void let_host_interrupt(struct run *r) {
   lua_State *L = r->rt->host;
+  if (r->rt->interrupted) { /* it came in a call of ours: see coroutines.c */
+    r->rt->interrupted = false;
+    art_scope_cancel(r->rt->run, ART_INTERRUPTED);
+  }
   if (lua_gethook(L) == r->hook) return;
   lua_pushcfunction(L, nothing);
   if (lua_pcall(L, 0, 0, 0) != LUA_OK) stop(r, ART_INTERRUPTED);
@@ -128,6 +132,7 @@ static struct run drive(lua_State *L, struct art_lua_runtime *rt, int index, int
   art_loop_enter(L, rt, index, "run");
   art_frames_run(rt);
   r.hook = lua_gethook(L);
+  rt->interrupt_at = r.error;
   rt->run = art_scope_open(rt, rt->root, NULL, ART_SCOPE_RUN);
   bool ok = rt->run != NULL;
   if (ok) {
@@ -143,6 +148,8 @@ static struct run drive(lua_State *L, struct art_lua_runtime *rt, int index, int
   }
   if (!ok && rt->run != NULL) art_scope_end(rt->run);
   rt->run = NULL;
+  rt->interrupt_at = 0;
+  rt->interrupted = false;
   art_loop_leave(L, rt);
   return r;
 }

@@ -119,6 +119,8 @@ struct art_lua_runtime {
   lua_State *host; /* the coroutine that drives the loop right now, and */
   int runtime,
       anchors; /* where on its stack the handle and the anchor table are; above that handler and body */
+  int interrupt_at; /* where there what ends the run from outside belongs; 0: none is under way */
+  bool interrupted; /* and that it is there, which the run has not seen yet */
   struct art_scope *root;  /* rt:spawn's tasks, until close */
   struct art_scope *run;   /* the run scope, while run is under way */
   struct art_scope *spare; /* ended scopes, for reuse */

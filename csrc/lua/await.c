@@ -95,12 +95,9 @@ int art_check_not_above(lua_State *L, struct art_lua_task *t, struct art_lua_tas
 /* The task at TARGET; drops what is above it. */
 static struct art_lua_task *to_task_alone(lua_State *L, const struct art_lua *state,
                                           const char *name) {
-  if (!lua_getmetatable(L, TARGET)) return art_to_task(L, TARGET, name);
-  const void *meta = lua_topointer(L, -1);
-  lua_settop(L, TARGET);
-  if (meta != state->kinds.meta[ART_TASK_KIND]) return art_to_task(L, TARGET, name);
-  struct art_lua_task *t = lua_touserdata(L, TARGET);
-  return t != NULL ? t : art_to_task(L, TARGET, name);
+  bool is_one = art_meta_alone(L) == state->kinds.meta[ART_TASK_KIND];
+  struct art_lua_task *t = is_one ? lua_touserdata(L, TARGET) : NULL;
+  return t != NULL ? t : art_to_task(L, TARGET, name); /* a supervised one, or none */
 }
 
 static int wait_or_answer(lua_State *L, const char *name, lua_KFunction k,

@@ -1,7 +1,5 @@
 #include "lua/coroutines.h"
 
-#include <string.h>
-
 #include "lua/error.h"
 #include "lua/state.h"
 
@@ -59,9 +57,7 @@ static int call_new_coroutines(struct art_lua_runtime *rt) {
 ** does, and the run that is under way ends with it. Else it stays. */
 static bool take_interrupt(struct art_lua_runtime *rt) {
   lua_State *L = rt->host;
-  bool ours =
-      lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "not enough memory") == 0;
-  if (ours || rt->interrupt_at == 0) return false;
+  if (art_says_no_memory(L) || rt->interrupt_at == 0) return false;
   if (lua_isnil(L, rt->interrupt_at)) lua_copy(L, -1, rt->interrupt_at);
   lua_pop(L, 1);
   rt->interrupted = true;

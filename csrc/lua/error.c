@@ -39,6 +39,10 @@ int art_no_memory(lua_State *L) {
   return lua_error(L);
 }
 
+bool art_says_no_memory(lua_State *L) {
+  return lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "not enough memory") == 0;
+}
+
 static const char *const cause_names[] = {[ART_NOT_CANCELLED] = NULL,
                                           [ART_EXPLICIT] = NULL,
                                           [ART_FAILURE] = "failure",

@@ -19,6 +19,9 @@ void art_check_stack(lua_State *L, int n, const char *what);
 /* Raises what Lua itself raises when memory runs out. */
 int art_no_memory(lua_State *L);
 
+/* Is that what the value on top says? */
+bool art_says_no_memory(lua_State *L);
+
 /* Raises the cancel that reaches 't' now. */
 int art_raise_cancelled(lua_State *L, struct art_lua_task *t);
 

@@ -81,15 +81,20 @@ static inline void *art_check_handle(lua_State *L, int arg, const char *function
   return h != NULL ? h : art_check_handle_fails(L, arg, function, kind);
 }
 
-/* The same at 1, for a method without arguments: they are dropped. */
+/* As art_meta_of, of the first argument of a method that takes no others: they are dropped, in the same call. */
+static inline const void *art_meta_alone(lua_State *L) {
+  if (!lua_getmetatable(L, 1)) return NULL; /* there may be no argument at all */
+  const void *meta = lua_topointer(L, -1);
+  lua_settop(L, 1);
+  return meta;
+}
+
+/* As art_check_handle, likewise. */
 static inline void *art_check_alone(lua_State *L, const char *function,
                                     const struct art_kind *kind) {
   const struct art_kinds *kinds = lua_touserdata(L, lua_upvalueindex(1));
-  if (!lua_getmetatable(L, 1)) return art_check_handle(L, 1, function, kind);
-  bool is_one = lua_topointer(L, -1) == kinds->meta[kind->index];
-  lua_settop(L, 1);
-  void *h = is_one ? lua_touserdata(L, 1) : NULL;
-  return h != NULL ? h : art_check_handle(L, 1, function, kind);
+  void *h = art_meta_alone(L) == kinds->meta[kind->index] ? lua_touserdata(L, 1) : NULL;
+  return h != NULL ? h : art_check_handle_fails(L, 1, function, kind);
 }
 
 #endif

@@ -123,9 +123,8 @@ static int go(lua_State *L, const struct way *way, int nargs, struct art_scope *
   uint16_t critical = t == NULL ? 0 : t->flags & ART_CRITICAL;
   int nresults, status = resume_in(L, co, nargs, &nresults);
   if (t == NULL) return way->answer(L, take_values(L, co, status, nresults));
-  if (t->wait ==
-      NULL) /* a critical function that the coroutine has left by a yield holds no longer */
-    t->flags = (uint16_t)((t->flags & ~ART_CRITICAL) | critical);
+  /* A critical function that the coroutine has left by a yield holds no longer. */
+  if (t->wait == NULL) t->flags = (uint16_t)((t->flags & ~ART_CRITICAL) | critical);
   if (status == LUA_YIELD && t->wait == NULL && art_has_leftovers(t, base))
     status = refuse_yield(L, co, base, &nresults);
   if (status == LUA_YIELD && t->wait != NULL) {
@@ -296,7 +295,6 @@ static int call_wrapped(lua_State *L) {
 }
 
 static int wrap(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_pushvalue(L, lua_upvalueindex(1));
   push_coroutine(L);
   lua_pushcclosure(L, call_wrapped, WRAPPED);

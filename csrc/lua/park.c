@@ -251,9 +251,9 @@ poll_all(struct art_executor *ex, struct art_task *core, bool profiled) {
   } while ((core = art_executor_next(ex)) != NULL && core->klass == &art_lua_task_class);
   nobody_runs(state);
   art_preempt_end(rt);
-  return art_birth_seems_here(birth_page)
-             ? core
-             : NULL; /* in a child of fork: the others go on in the parent */
+  if (!art_birth_seems_here(birth_page))
+    return NULL; /* in a child of fork: the others go on in the parent */
+  return core;
 }
 
 static struct art_task *run_profiled(struct art_executor *ex, struct art_task *core) {

@@ -5,6 +5,8 @@
 
 #include "lua/task.h"
 
+extern const struct art_task_class art_lua_task_class;
+
 /* Parks the running task until a wake; 'k' goes on (NULL: return no results to the caller). The waker was left with
 ** what it waits for. A wake is a hint: 'k' looks again, and parks again if it has to. */
 int art_park(lua_State *L, struct art_lua_task *t, const struct art_wait *wait, lua_KFunction k,

@@ -41,8 +41,8 @@ static void tick(struct art_ticker *ticker) {
   p->ticks++;
   if (p->busy) return;
   int mask = lua_gethookmask(co);
-  if (mask !=
-      0) { /* a debugger's, or ours, which Lua may have lost sight of: it looks at the mask, then clears a mark */
+  if (mask != 0) {
+    /* A debugger's, or ours. Lua looks at the mask, then clears a mark: it may have lost sight of ours in between. */
     if (lua_gethook(co) == hook) lua_sethook(co, hook, mask, lua_gethookcount(co));
     return;
   }

@@ -95,8 +95,6 @@ struct art_lua_task {
   uint8_t room;    /* values there are uservalues for */
 };
 
-extern const struct art_task_class art_lua_task_class;
-
 /* Raises what is wrong: see art_current. */
 struct art_lua_task *art_current_fails(lua_State *L, const char *function);
 

@@ -186,9 +186,7 @@ void art_trace_keep(lua_State *L) {
 }
 
 int art_rethrow(lua_State *L) {
-  bool no_memory =
-      lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "not enough memory") == 0;
-  art_lua_of(L)->rethrown = !no_memory; /* no handler is called for that */
+  art_lua_of(L)->rethrown = !art_says_no_memory(L); /* no handler is called for that */
   return lua_error(L);
 }
 

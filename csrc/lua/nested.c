@@ -268,7 +268,6 @@ static int protected_body(lua_State *L) {
 ** code is pre-empted its body is one, or nothing could stop the handlers of <close> that run then. */
 static lua_State *push_coroutine(lua_State *L) {
   const struct art_lua_task *t = art_lua_of(L)->current;
-  luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_State *co = lua_newthread(L);
   if (t != NULL && art_policy_of(t) != NULL) {
     lua_pushvalue(L, lua_upvalueindex(1));
@@ -282,6 +281,7 @@ static lua_State *push_coroutine(lua_State *L) {
 }
 
 static int create(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
   push_coroutine(L);
   return 1;
 }
@@ -295,6 +295,7 @@ static int call_wrapped(lua_State *L) {
 }
 
 static int wrap(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_pushvalue(L, lua_upvalueindex(1));
   push_coroutine(L);
   lua_pushcclosure(L, call_wrapped, WRAPPED);
